@@ -1,0 +1,1 @@
+"""Auto Loader and Structured Streaming for a Dagster lakehouse, without a cluster."""

@@ -1,0 +1,1 @@
+"""A query's own files: logs, ledger primitives, retention."""

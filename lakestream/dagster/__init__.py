@@ -1,0 +1,1 @@
+"""Assets, sensor, checks and jobs for Dagster."""

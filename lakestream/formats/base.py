@@ -1,0 +1,202 @@
+"""What the file source asks of a format: chunks of files in, columns and outcomes out.
+
+The file source fetches and decompresses; a format turns the bytes into Arrow batches of the
+wanted columns, and tells for every row which file it came from, for every file what became of
+it. Partition columns and ``_metadata`` are not a format's business: the file source adds them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from arro3.core import RecordBatch
+
+from lakestream.errors import LakestreamError
+from lakestream.plan.types import Struct
+from lakestream.storage.base import ObjectInfo
+
+ParseMode = Literal["permissive", "dropmalformed", "failfast"]
+#: What an unknown field does: kept in the rescued column; gathered as schema drift (and rescued
+#: in the rows of this attempt); left out; or ends the batch with ``NewColumnsError``.
+UnknownFields = Literal["rescue", "evolve", "ignore", "fail"]
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One planned file version, as a format sees it.
+
+    Args:
+        index: Its position in the batch, 0 first: outcomes are kept by it.
+        info: The version to read.
+        uri: Its full URI, for ``_file_path`` in rescued data and for messages.
+    """
+
+    index: int
+    info: ObjectInfo
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileChunk:
+    """A piece of a file's decompressed bytes, in order; files follow one another.
+
+    Args:
+        file: Whose bytes.
+        data: Some bytes; at most a few MB, except where ``whole_files`` asks for all.
+        last: True on the file's last chunk (small files have one chunk).
+        failure: The file could not be read on (gone, corrupt, truncated): no more chunks follow.
+    """
+
+    file: InputFile
+    data: bytes
+    last: bool
+    failure: LakestreamError | None = None
+
+
+@dataclass(slots=True)
+class FileOutcome:
+    """What became of one file; filled while its batch is read."""
+
+    rows: int = 0
+    rescued: int = 0
+    bad: int = 0
+    dropped: int = 0
+    failure: LakestreamError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRecord:
+    """A record that does not parse, on its way to quarantine.
+
+    Args:
+        file: Position of the file in the batch.
+        line: 1-based line or record number in the file; None where the format has none.
+        code: Stable and short: ``malformed_json``, ``not_an_object``, ``column_count``, ...
+        reason: One sentence for people.
+        raw: The record as it stood in the file.
+    """
+
+    file: int
+    line: int | None
+    code: str
+    reason: str
+    raw: bytes
+
+
+@dataclass(slots=True)
+class Outcomes:
+    """All that a decode finds out beside the rows. Owned by the file source."""
+
+    files: list[FileOutcome]
+    bad_records: list[BadRecord] = field(default_factory=list)
+    #: Fields that the schema does not have, as a schema of their own (nested fields sit inside
+    #: their struct); None until one is met. Only with ``UnknownFields`` "evolve".
+    drift: Struct | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DecodePlan:
+    """How to decode: fixed for one attempt.
+
+    Args:
+        schema: Columns to give, in order, all nullable: the data columns of the stored schema.
+        rescued_column: Name of the string column given after them, or None for none.
+        corrupt_column: Name of a string column in ``schema`` that takes the raw text of bad
+            records (they become rows then, as in Spark), or None: they go to quarantine.
+        mode: What a malformed record does.
+        unknown: What an unknown field does.
+        case_sensitive: False matches names without case; True rescues other spellings.
+        widen: True when an incompatible but widenable value is drift too (type widening mode).
+    """
+
+    schema: Struct
+    rescued_column: str | None
+    corrupt_column: str | None
+    mode: ParseMode
+    unknown: UnknownFields
+    case_sensitive: bool = True
+    widen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedBatch:
+    """Rows of one or several files.
+
+    Args:
+        batch: The plan's columns (and the rescued column), in order.
+        runs: ``(file index, rows)`` in row order, adding up to ``batch.num_rows``.
+    """
+
+    batch: RecordBatch
+    runs: Sequence[tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """The beginning of one file, for inference, decompressed.
+
+    Args:
+        uri: Whose.
+        data: Its first bytes.
+        whole: True when ``data`` is the whole file.
+    """
+
+    uri: str
+    data: bytes
+    whole: bool
+
+
+class Format(Protocol):
+    """One file format with its options. Stateless between calls; used from several threads."""
+
+    @property
+    def name(self) -> str:
+        """``json``, ``csv``, ``parquet``, ``text`` or ``binaryFile``."""
+        ...
+
+    @property
+    def whole_files(self) -> bool:
+        """True when a file must come as one chunk (Parquet, binaryFile, multi-line JSON)."""
+        ...
+
+    @property
+    def compressible(self) -> bool:
+        """True when ``.gz`` and the like are decompressed before this format sees the bytes."""
+        ...
+
+    @property
+    def fixed_schema(self) -> Struct | None:
+        """The schema of formats that have one by nature (text, binaryFile), else None."""
+        ...
+
+    def options(self) -> Mapping[str, str]:
+        """Give the options that shape the rows, by name, for the checkpoint's fingerprint."""
+        ...
+
+    def infer(self, samples: Iterable[Sample], *, infer_types: bool) -> Struct:
+        """Find the columns in samples: first-seen order, all nullable, types as Spark infers.
+
+        Raises:
+            SchemaInferenceError: Not one usable record in any sample.
+        """
+        ...
+
+    def decode(
+        self, chunks: Iterable[FileChunk], plan: DecodePlan, outcomes: Outcomes
+    ) -> Iterator[DecodedBatch]:
+        """Decode files as they come; memory stays flat whatever their number and size.
+
+        Every record of every file ends in exactly one place: a row, ``outcomes.bad_records``
+        (or the ``dropped`` count), or its whole file in ``outcomes.files[i].failure``. A chunk
+        with a failure, or bytes the format cannot read at all, set the file's failure; when
+        rows of that file were given already, its outcome's ``rows`` shows how many, and the
+        caller abandons the attempt.
+
+        Raises:
+            BadRecordError: ``mode="failfast"`` met a bad record.
+            NewColumnsError: ``unknown="fail"`` met an unknown field.
+            SchemaRejectedError: The drift is over a limit.
+        """
+        ...

@@ -1,0 +1,23 @@
+"""The limits that hold for untrusted input, in one table."""
+
+from __future__ import annotations
+
+from typing import Final
+
+#: Nesting of one record, in objects and arrays.
+MAX_DEPTH: Final = 64
+#: Columns of one schema, nested fields included.
+MAX_COLUMNS: Final = 10_000
+#: Bytes of one record (a line, a CSV row, one element of a JSON array).
+MAX_RECORD_BYTES: Final = 64 * 2**20
+#: Bytes of one file of a format that is read whole (multi-line JSON, binaryFile).
+MAX_WHOLE_FILE_BYTES: Final = 2**30
+#: Decompressed bytes per compressed byte, once a file has given more than the next limit.
+MAX_COMPRESSION_RATIO: Final = 1_000
+#: Decompressed bytes of one file below which the ratio is not looked at.
+COMPRESSION_RATIO_FROM_BYTES: Final = 64 * 2**20
+#: Files and bytes that schema inference looks at.
+SAMPLE_FILES: Final = 1_000
+SAMPLE_BYTES: Final = 64 * 2**20
+#: Bytes of quarantined records in one batch; more stops the query before all goes there.
+MAX_QUARANTINE_BYTES: Final = 256 * 2**20

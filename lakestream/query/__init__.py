@@ -1,0 +1,1 @@
+"""Running queries: the life of a batch, the handle, the progress."""

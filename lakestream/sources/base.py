@@ -1,0 +1,205 @@
+"""What the engine asks of a source: a frozen description, and a reader opened for a run.
+
+Offsets are JSON texts, opaque to the engine: exactly what stands in the offset log. ``start``
+is exclusive, ``end`` inclusive. A source is replayable: what lies between two offsets that it
+gave out never changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import NewType, Protocol
+
+from arro3.core import RecordBatchReader
+
+from lakestream.checkpoint.batch_records import AttemptRecords
+from lakestream.clock import Clock
+from lakestream.plan.description import Description
+from lakestream.plan.types import Struct
+from lakestream.storage.base import LogStore
+
+Offset = NewType("Offset", str)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimit:
+    """How much may enter one batch; None is no limit. Files hard, bytes soft (one file always)."""
+
+    max_files: int | None = None
+    max_bytes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What a source knows of and no committed batch has read yet."""
+
+    files: int = 0
+    bytes: int = 0
+    complete: bool = True
+    """False when discovery stopped at its time budget: there may be more."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryFilter:
+    """Narrows what one run discovers (a backfill); the source's own filters hold as well."""
+
+    path_glob: str | None = None
+    modified_after: datetime | None = None
+    modified_before: datetime | None = None
+    requeue: bool = False
+    """Give files that ended whole in quarantine, or were ignored as existing, a new place in
+    the ledger (replay). Files whose rows are in the table never get one."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceContext:
+    """What a description needs to open a reader.
+
+    Args:
+        name: The source's name in the query, unique there; its folder is ``sources/<name>/``.
+        log: The checkpoint's store.
+        clock: For discovery times and age filters.
+        discovery: What this run's discovery is narrowed to.
+        read_only: True for ``preview`` and ``validate``: nothing may be written.
+    """
+
+    name: str
+    log: LogStore
+    clock: Clock
+    discovery: DiscoveryFilter = DiscoveryFilter()
+    read_only: bool = False
+
+
+@dataclass(slots=True)
+class ReadReport:
+    """What was read for a batch; complete when its stream was read to the end."""
+
+    rows: int = 0
+    files: int = 0
+    bytes: int = 0
+    rescued_rows: int = 0
+    bad_records: int = 0
+    bad_files: int = 0
+    dropped_records: int = 0
+    metrics: dict[str, str] = field(default_factory=dict)
+
+
+class BatchRead(Protocol):
+    """One attempt at reading ``(start, end]``."""
+
+    @property
+    def schema(self) -> Struct:
+        """The columns of the stream; pinned for this attempt."""
+        ...
+
+    @property
+    def stream(self) -> RecordBatchReader:
+        """The rows, lazily, once.
+
+        Exceptions inside surface as the consumer's own kind: ``failure`` has the real one.
+        """
+        ...
+
+    @property
+    def report(self) -> ReadReport:
+        """The counts so far."""
+        ...
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the stream early: ``ReplanNeeded`` or an error."""
+        ...
+
+
+class ReplanNeeded(Exception):  # noqa: N818 - a signal to the engine, not an error
+    """The attempt must be abandoned and the same plan read again; the source knows why.
+
+    Raised inside a stream when a batch's schema evolved or a file turned out unreadable after
+    some of its rows were given. Before raising it the source has made durable, or remembers,
+    what makes the next attempt different, so that a plan is redone a bounded number of times.
+    """
+
+
+class SourceReader(Protocol):
+    """A source opened for one run of one query. Used by one thread at a time."""
+
+    @property
+    def schema(self) -> Struct:
+        """The columns that ``read`` gives now; may grow after ``ReplanNeeded``."""
+        ...
+
+    def initial(self) -> Offset:
+        """Give the offset before the first row."""
+        ...
+
+    def discover(self, *, time_budget_s: float | None = None) -> None:
+        """Look for what is new and make the newest position durable (protocol line 3).
+
+        Safe to repeat and to run from several processes at once.
+        """
+        ...
+
+    def latest(self, start: Offset) -> Offset:
+        """Give the newest durable position, without looking for news. Not before ``start``."""
+        ...
+
+    def plan(self, start: Offset, bound: Offset, limit: ReadLimit) -> Offset:
+        """Pick the end of the next batch: after ``start``, not after ``bound``, under ``limit``.
+
+        Returns:
+            ``start`` itself when there is nothing between.
+        """
+        ...
+
+    def reached(self, position: Offset, bound: Offset) -> bool:
+        """Tell whether ``position`` is at or beyond ``bound``."""
+        ...
+
+    def digest_items(self, start: Offset, end: Offset) -> Sequence[str]:
+        """Give one text for each thing that ``(start, end]`` reads, versions included, in order.
+
+        The plan digest is a hash over them: equal items mean equal input.
+        """
+        ...
+
+    def read(self, start: Offset, end: Offset, records: AttemptRecords) -> BatchRead:
+        """Open ``(start, end]`` as a stream.
+
+        The source writes what became of each file through ``records`` when its stream is read
+        to the end, before the stream reports its end.
+
+        Raises:
+            SourceChangedError: Something planned is gone or has another version now.
+        """
+        ...
+
+    def backlog(self, start: Offset) -> Backlog:
+        """Tell what is known and lies after ``start``."""
+        ...
+
+    def committed(self, end: Offset) -> None:
+        """The batch that ended at ``end`` is in the table (protocol line 10). Safe to repeat."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections and threads. Not guaranteed to be called."""
+        ...
+
+
+class SourceDescription(Description, Protocol):
+    """What a user declared: frozen, hashable, without I/O; stands in the plan's source node."""
+
+    @property
+    def limit(self) -> ReadLimit | None:
+        """The declared read limit; None adapts."""
+        ...
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Give what may not change between runs of one checkpoint (path, format), by name."""
+        ...
+
+    def open(self, context: SourceContext) -> SourceReader:
+        """Open a reader. May read the store, and on first start infer and store a schema."""
+        ...

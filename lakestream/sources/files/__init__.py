@@ -1,0 +1,1 @@
+"""Files that land: discovered, recorded in a ledger, planned, read."""

@@ -1,0 +1,1 @@
+"""Spark SQL on DuckDB: expressions, validation, fused execution."""

@@ -1,0 +1,1 @@
+"""The two storage seams and their backends."""

@@ -1,0 +1,52 @@
+"""When a query runs its batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from lakestream.units import parse_duration
+
+
+@dataclass(frozen=True, slots=True)
+class AvailableNow:
+    """Work off all that is there at the start, in as many batches as the limits ask, then end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """Run exactly one batch with all that is there, without read limits, then end."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessingTime:
+    """Run until stopped, a batch each time the interval has passed and there is new data."""
+
+    interval_s: float
+
+
+Trigger = AvailableNow | Once | ProcessingTime
+
+
+def available_now() -> AvailableNow:
+    """Work off what is there when the run starts, then end. The default trigger.
+
+    The end is fixed at the start: what arrives meanwhile waits for the next run. Read limits
+    hold, so it may take several batches (Spark's ``availableNow``).
+    """
+    return AvailableNow()
+
+
+def once() -> Once:
+    """Run exactly one batch, whatever the read limits say, then end (Spark's ``once``)."""
+    return Once()
+
+
+def processing_time(interval: str | timedelta | float) -> ProcessingTime:
+    """Run until stopped, one batch an interval while there is new data.
+
+    Args:
+        interval: ``"10 seconds"``, a timedelta, or seconds. A batch that takes longer than the
+            interval is followed by the next at once; missed ticks are not made up for.
+    """
+    return ProcessingTime(parse_duration(interval, option="interval").total_seconds())
