@@ -1,0 +1,229 @@
+"""How schemas change: hints, drift, widening, and the limits on what input may make of them.
+
+Names are compared without case, as Delta does: two columns that differ only in case cannot
+stand in one table. The spelling that came first stays.
+
+Widening (with ``widen=True`` only; everything else keeps the stored type and rescues):
+
+| stored | seen | becomes |
+|---|---|---|
+| tinyint, smallint, int | a wider integer | that integer |
+| tinyint, smallint, int | float, double | double |
+| tinyint, smallint, int | decimal(p,s) | decimal with 10 integer digits or more, and that scale |
+| bigint | decimal(p,s) | decimal with 20 integer digits or more, and that scale |
+| float | double | double |
+| decimal(p,s) | decimal(q,r), integers | decimal that holds both |
+| date | timestamp_ntz | timestamp_ntz |
+
+A decimal of more than 38 digits does not exist: there the stored type stays.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lakestream.errors import PlanError, SchemaRejectedError
+from lakestream.limits import MAX_COLUMNS, MAX_DEPTH
+from lakestream.plan import types as t
+
+_INTEGERS: Final = (t.BYTE, t.SHORT, t.INT, t.LONG)
+_INTEGER_DIGITS: Final = {t.BYTE: 10, t.SHORT: 10, t.INT: 10, t.LONG: 20}
+
+
+def find_name(schema: t.Struct, name: str) -> str | None:
+    """Give the spelling under which a schema has a name, the exact one first, or None."""
+    if schema.get(name) is not None:
+        return name
+    folded = name.casefold()
+    return next((each for each in schema.names if each.casefold() == folded), None)
+
+
+def check_limits(schema: t.Struct, *, where: str | None = None) -> None:
+    """Refuse a schema that is too wide or too deep.
+
+    Raises:
+        SchemaRejectedError: More than ``MAX_COLUMNS`` fields, nested ones included, or nested
+            deeper than ``MAX_DEPTH``.
+    """
+    columns, depth = _measure(schema)
+    if columns > MAX_COLUMNS:
+        raise SchemaRejectedError(
+            f"the schema has {columns} columns; {MAX_COLUMNS} are allowed",
+            where=where,
+            fix="read fields with changing names as one column with a hint, such as"
+            ' schema_hints="attributes MAP<STRING, STRING>"',
+        )
+    if depth > MAX_DEPTH:
+        raise SchemaRejectedError(
+            f"the schema is nested {depth} levels deep; {MAX_DEPTH} are allowed",
+            where=where,
+            fix="read the deep field as text with a hint of type STRING",
+        )
+
+
+def _measure(kind: t.SparkType) -> tuple[int, int]:
+    """Give the number of fields in a type and its depth."""
+    match kind:
+        case t.Struct(fields):
+            inner = [_measure(each) for _, each in fields]
+            columns = len(fields) + sum(count for count, _ in inner)
+            return columns, 1 + max((depth for _, depth in inner), default=0)
+        case t.Array(element):
+            columns, depth = _measure(element)
+            return columns, depth + 1
+        case t.Map(_, value):
+            columns, depth = _measure(value)
+            return columns, depth + 1
+        case _:
+            return 0, 0
+
+
+def apply_hints(schema: t.Struct, hints_ddl: str) -> t.Struct:
+    """Pin the types of columns, whatever was inferred for them.
+
+    A path with dots names a nested field: ``a.b`` in a struct, ``a.element`` in an array,
+    ``a.key`` and ``a.value`` in a map. A name that the schema has literally, dots included, is
+    taken literally. Absent columns and fields are added at the end; an absent parent becomes
+    an array where the next part is ``element``, else a struct.
+
+    Args:
+        schema: The schema as inferred or stored.
+        hints_ddl: ``"price DECIMAL(10,2), tags.element STRING"``.
+
+    Raises:
+        PlanError: The text is no DDL, names a path twice, or a path leads through a type that
+            has no such part.
+        SchemaRejectedError: The result is over a limit.
+    """
+    hints = t.parse_ddl(hints_ddl)
+    seen: set[str] = set()
+    for path, kind in hints:
+        if path.casefold() in seen:
+            raise PlanError(
+                f"hint for {path!r} is given twice", where="schema_hints", fix="keep one of them"
+            )
+        seen.add(path.casefold())
+        literal = find_name(schema, path)
+        parts = [literal] if literal is not None else path.split(".")
+        schema = _hint_field(schema, parts, kind, path)
+    check_limits(schema, where="schema_hints")
+    return schema
+
+
+def _hint_field(schema: t.Struct, parts: list[str], kind: t.SparkType, path: str) -> t.Struct:
+    name = find_name(schema, parts[0])
+    if name is None:
+        added = (parts[0], _hinted(None, parts[1:], kind, path))
+        return t.Struct((*schema.fields, added))
+    return t.Struct(
+        tuple(
+            (each, _hinted(old, parts[1:], kind, path) if each == name else old)
+            for each, old in schema.fields
+        )
+    )
+
+
+def _hinted(old: t.SparkType | None, parts: list[str], kind: t.SparkType, path: str) -> t.SparkType:
+    match old, parts:
+        case _, []:
+            return kind
+        case (None | t.Array(), ["element", *rest]):
+            element = old.element if isinstance(old, t.Array) else None
+            return t.Array(_hinted(element, rest, kind, path))
+        case t.Map(key, value), ["key", *rest]:
+            return t.Map(_hinted(key, rest, kind, path), value)
+        case t.Map(key, value), ["value", *rest]:
+            return t.Map(key, _hinted(value, rest, kind, path))
+        case None, _:
+            return _hint_field(t.Struct(()), parts, kind, path)
+        case t.Struct(), _:
+            return _hint_field(old, parts, kind, path)
+        case _:
+            raise PlanError(
+                f"hint {path!r} asks for part {parts[0]!r} of a {t.type_name(old)}",
+                where="schema_hints",
+                fix="give the type of the whole column, such as STRUCT<...>, ARRAY<...> or"
+                " MAP<..., ...>",
+            )
+
+
+def merge_drift(stored: t.Struct, drift: t.Struct, *, widen: bool) -> t.Struct:
+    """Add what drift brought: new columns at the end, new nested fields at their struct's end.
+
+    Order, names and types of what is stored stay, except that with ``widen`` a type becomes
+    the wider one of the table above. Merging the same drift again changes nothing.
+
+    Raises:
+        SchemaRejectedError: The result is over a limit.
+    """
+    merged = _merge_struct(stored, drift, widen=widen)
+    check_limits(merged, where="schema evolution")
+    return merged
+
+
+def _merge_struct(stored: t.Struct, drift: t.Struct, *, widen: bool) -> t.Struct:
+    fields = dict(stored.fields)
+    spelling = {name.casefold(): name for name in reversed(stored.names)}
+    for name, seen in drift.fields:
+        known = name if name in fields else spelling.get(name.casefold())
+        if known is None:
+            fields[name] = seen
+            spelling[name.casefold()] = name
+        else:
+            fields[known] = _merge_type(fields[known], seen, widen=widen)
+    return t.Struct(tuple(fields.items()))
+
+
+def _merge_type(stored: t.SparkType, seen: t.SparkType, *, widen: bool) -> t.SparkType:
+    match stored, seen:
+        case t.Struct(), t.Struct():
+            return _merge_struct(stored, seen, widen=widen)
+        case t.Array(old), t.Array(new):
+            return t.Array(_merge_type(old, new, widen=widen))
+        case t.Map(key, old), t.Map(_, new):
+            return t.Map(key, _merge_type(old, new, widen=widen))
+        case _:
+            return (widened(stored, seen) if widen else None) or stored
+
+
+def widened(stored: t.SparkType, seen: t.SparkType) -> t.SparkType | None:
+    """Give the type that a stored type widens to when a value of another type is seen.
+
+    Returns:
+        The wider type, or None where the table above has none (also for equal or narrower).
+    """
+    found: t.SparkType | None = None
+    match stored, seen:
+        case t.Simple(), t.Simple() if stored in _INTEGERS and seen in _INTEGERS:
+            found = max(stored, seen, key=_INTEGERS.index)
+        case ((t.BYTE | t.SHORT | t.INT), (t.FLOAT | t.DOUBLE)):
+            found = t.DOUBLE
+        case t.FLOAT, t.DOUBLE:
+            found = t.DOUBLE
+        case t.DATE, t.TIMESTAMP_NTZ:
+            found = t.TIMESTAMP_NTZ
+        case _:
+            found = _wider_decimal(stored, seen)
+    return None if found == stored else found
+
+
+def _wider_decimal(stored: t.SparkType, seen: t.SparkType) -> t.Decimal | None:
+    """Give the decimal that holds both, when one of them is a decimal and both are exact."""
+    sizes = [_decimal_size(stored), _decimal_size(seen)]
+    if t.Decimal not in (type(stored), type(seen)) or None in sizes:
+        return None
+    known = [size for size in sizes if size is not None]
+    digits = max(digits for digits, _ in known)
+    scale = max(scale for _, scale in known)
+    return t.Decimal(digits + scale, scale) if digits + scale <= t.MAX_PRECISION else None
+
+
+def _decimal_size(kind: t.SparkType) -> tuple[int, int] | None:
+    """Give the digits before and behind the point that hold any value of an exact type."""
+    match kind:
+        case t.Decimal(precision, scale):
+            return precision - scale, scale
+        case t.Simple() if kind in _INTEGER_DIGITS:
+            return _INTEGER_DIGITS[kind], 0
+        case _:
+            return None
