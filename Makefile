@@ -1,0 +1,60 @@
+# Every target sets up .venv by itself from requirements.lock; a second run finds it ready.
+# pip, and no other installer, because it follows the machine's own index settings and comes
+# with python3. PYTHON=/path/to/python picks another interpreter, TESTS and ARGS narrow `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= python3
+JOBS ?= 2
+TESTS ?= tests
+ARGS ?=
+BIN := .venv/bin
+READY := .venv/ready
+
+export DAGSTER_DISABLE_TELEMETRY := 1
+
+.PHONY: help setup demo test lint bench lock clean
+
+help:
+	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
+	@echo "make test        set up and run the tests (TESTS=tests/delta ARGS='-k race')"
+	@echo "make lint        set up and run ruff, mypy and import-linter"
+	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --rows 1')"
+	@echo "make lock        resolve requirements.lock anew (ARGS='--upgrade')"
+	@echo "make clean       remove everything that the other targets made"
+
+setup: $(READY)
+
+$(READY): requirements.lock pyproject.toml
+	@python=$$(.ci/find-python "$(PYTHON)"); \
+	if ! $(BIN)/python -c '' 2>/dev/null; then "$$python" -m venv --clear .venv; fi
+	@echo "installing what requirements.lock pins (a minute or two the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)
+	@HEADLESS="$(HEADLESS)" $(BIN)/python -m definitions.demo
+
+test: $(READY)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS) $(TESTS)
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(READY)
+	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \
+		--generate-hashes --no-emit-index-url --no-strip-extras --no-header --quiet \
+		$(ARGS) --output-file requirements.lock
+
+clean:
+	rm -rf .venv .demo .bench .ci/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
