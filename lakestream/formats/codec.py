@@ -1,0 +1,170 @@
+"""Streaming decompression of files by the ending of their name, with limits against bombs."""
+
+from __future__ import annotations
+
+import bz2
+import lzma
+import zlib
+from collections.abc import Callable, Iterator
+from typing import Final, Protocol
+
+from lakestream.errors import BadFileError
+from lakestream.limits import COMPRESSION_RATIO_FROM_BYTES, MAX_COMPRESSION_RATIO
+
+#: The most that one step gives; what bounds memory whatever a file claims to hold.
+_OUTPUT_BYTES: Final = 2**20
+#: Input is taken in pieces this small, so that the ratio is known closely.
+_INPUT_BYTES: Final = 16 * 2**10
+_XZ_MEMORY_BYTES: Final = 128 * 2**20
+_GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
+
+
+class _Decoder(Protocol):
+    """One member of a compressed file, as ``bz2`` and ``lzma`` have it."""
+
+    @property
+    def eof(self) -> bool: ...
+    @property
+    def unused_data(self) -> bytes: ...
+    def decompress(self, data: bytes, max_length: int = ...) -> bytes: ...
+
+
+class _Zlib:
+    """``zlib``'s decoder with the interface of the other two: it keeps its own input."""
+
+    def __init__(self, window: int) -> None:
+        self._inner = zlib.decompressobj(window)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int = _OUTPUT_BYTES) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
+
+
+_DECODERS: Final[dict[str, Callable[[], _Decoder]]] = {
+    ".gz": lambda: _Zlib(_GZIP_WINDOW),
+    ".gzip": lambda: _Zlib(_GZIP_WINDOW),
+    ".deflate": lambda: _Zlib(zlib.MAX_WBITS),
+    ".bz2": bz2.BZ2Decompressor,
+    ".xz": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES),
+}
+#: Endings that mean a compression which is not read: such a file must not pass as text.
+_UNREAD: Final = {
+    ".zst": "zstd", ".zstd": "zstd", ".lz4": "lz4", ".snappy": "snappy", ".br": "brotli",
+    ".lzo": "lzo", ".zip": "zip",
+}  # fmt: skip
+
+
+def suffix_of(key: str) -> str | None:
+    """Give the ending of a file's name that means compression, or None.
+
+    Endings of compressions that cannot be read count too: ``decompress`` refuses them, and the
+    file is not taken for text.
+    """
+    name = key.rpartition("/")[2].lower()
+    _, dot, ending = name.rpartition(".")
+    suffix = dot + ending
+    return suffix if suffix in _DECODERS or suffix in _UNREAD else None
+
+
+def decompress(
+    chunks: Iterator[bytes], suffix: str, *, where: str | None = None
+) -> Iterator[bytes]:
+    """Decompress the bytes of one file as they come.
+
+    Concatenated members are read as one file, and zero bytes after the last are padding, as
+    ``gzip`` has it. A file that is cut off, damaged, followed by something else, or grows beyond
+    ``MAX_COMPRESSION_RATIO`` is bad; nothing beyond the limit is held in memory.
+
+    Args:
+        chunks: The file's bytes in order.
+        suffix: What ``suffix_of`` gave.
+        where: The file, for messages.
+
+    Yields:
+        Pieces of at most 1 MB.
+
+    Raises:
+        BadFileError: The file cannot be decompressed to its end.
+    """
+    make = _DECODERS.get(suffix)
+    if make is None:
+        raise BadFileError(
+            f"the file is compressed with {_UNREAD.get(suffix, suffix)}, which is not supported",
+            where=where,
+            fix="compress files with gzip, bzip2 or xz, or not at all",
+        )
+    try:
+        yield from _Members(make, suffix, where).read(chunks)
+    except (zlib.error, OSError, ValueError, EOFError, lzma.LZMAError) as error:
+        raise _damaged("its data is damaged", suffix, where) from error
+
+
+def _damaged(reason: str, suffix: str, where: str | None) -> BadFileError:
+    return BadFileError(
+        f"the {suffix} file cannot be decompressed: {reason}",
+        where=where,
+        fix="write the file again; this version of it is listed in quarantine",
+    )
+
+
+class _Members:
+    """The state of one file: the open member, and how much went in and came out."""
+
+    def __init__(self, make: Callable[[], _Decoder], suffix: str, where: str | None) -> None:
+        self._make = make
+        self._suffix = suffix
+        self._where = where
+        self._member: _Decoder | None = None
+        self._members = 0
+        self._taken = 0
+        self._given = 0
+
+    def read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            for start in range(0, len(chunk), _INPUT_BYTES):
+                piece = chunk[start : start + _INPUT_BYTES]
+                self._taken += len(piece)
+                yield from self._feed(piece)
+        if self._member is not None or self._members == 0:
+            raise _damaged("it is cut off", self._suffix, self._where)
+
+    def _feed(self, data: bytes) -> Iterator[bytes]:
+        while True:
+            if self._member is None:
+                if self._members:
+                    data = data.lstrip(b"\0")
+                if not data:
+                    return
+                self._member = self._make()
+            out = self._member.decompress(data, _OUTPUT_BYTES)
+            if out:
+                self._count(len(out))
+                yield out
+            if self._member.eof:
+                data = self._member.unused_data
+                self._member = None
+                self._members += 1
+            elif len(out) < _OUTPUT_BYTES:
+                return
+            else:
+                data = b""
+
+    def _count(self, size: int) -> None:
+        self._given += size
+        if (
+            self._given > COMPRESSION_RATIO_FROM_BYTES
+            and self._given > MAX_COMPRESSION_RATIO * self._taken
+        ):
+            raise BadFileError(
+                f"the {self._suffix} file unpacks to more than {MAX_COMPRESSION_RATIO} times "
+                "its size",
+                where=self._where,
+                fix="if the file is genuine, store it with less compression or in parts",
+            )
