@@ -22,7 +22,7 @@ help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
 	@echo "make test        set up and run the tests (TESTS=tests/delta ARGS='-k race')"
 	@echo "make lint        set up and run ruff, mypy and import-linter"
-	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --rows 1')"
+	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --works first')"
 	@echo "make lock        resolve requirements.lock anew (ARGS='--upgrade')"
 	@echo "make clean       remove everything that the other targets made"
 

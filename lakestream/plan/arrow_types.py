@@ -62,7 +62,7 @@ def spark_schema(schema: object) -> t.Struct:
     Raises:
         PlanError: A column has a type that Spark and Delta do not know.
     """
-    capsule = schema.__arrow_c_schema__()  # type: ignore[attr-defined]
+    capsule = schema.__arrow_c_schema__()  # type: ignore[attr-defined]  # object: any exporter
     pointer = _capsule_pointer(capsule, b"arrow_schema")
     found = _from_c(_CSchema.from_address(pointer))
     if not isinstance(found, t.Struct):

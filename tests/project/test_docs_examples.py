@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-
 from support.doc_examples import run_document
 
 ROOT: Final = Path(__file__).parents[2]

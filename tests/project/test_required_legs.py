@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from support.required_legs import Leg, parse_legs
 
 pytest_plugins = ["pytester"]

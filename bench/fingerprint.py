@@ -1,0 +1,64 @@
+"""Whether two sets of rows are the same multiset, whatever wrote them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+from deltalake import DeltaTable
+
+from bench.data import COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Row count and sum of the rows' 64-bit hashes: blind to order, not to a doubled row."""
+
+    rows: int
+    hash_sum: int
+
+
+class RowsDifferError(Exception):
+    """A table does not hold the rows of the files it was made from."""
+
+
+def of_files(files: Iterable[Path]) -> Fingerprint:
+    """Take the fingerprint of NDJSON files, with the types written in ``COLUMNS``."""
+    types = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
+    return _fingerprint(
+        f"read_json($files, format='newline_delimited', columns={{{types}}})",
+        [str(path) for path in files],
+    )
+
+
+def of_table(table: Path) -> Fingerprint:
+    """Take the fingerprint of a Delta table's newest version; columns beside ours do not count."""
+    files = [unquote(uri.removeprefix("file://")) for uri in DeltaTable(str(table)).file_uris()]
+    return _fingerprint("read_parquet($files, union_by_name=true)", files)
+
+
+def check(table: Path, expected: Fingerprint, *, who: str) -> None:
+    """Compare a table with what it should hold.
+
+    Raises:
+        RowsDifferError: Rows are missing, doubled or different.
+    """
+    found = of_table(table)
+    if found != expected:
+        message = f"{who}: the table holds {found}, its input {expected}"
+        raise RowsDifferError(message)
+
+
+def _fingerprint(relation: str, files: list[str]) -> Fingerprint:
+    columns = ", ".join(f'"{name}"::{kind}' for name, kind in COLUMNS.items())
+    # Without its ICU extension DuckDB takes every zoned timestamp as UTC, on any machine.
+    with duckdb.connect(config={"autoload_known_extensions": "false"}) as connection:
+        answer = connection.execute(
+            f"SELECT count(*), coalesce(sum(hash({columns})::HUGEINT), 0) FROM {relation}",  # noqa: S608  our own names
+            {"files": files},
+        ).fetchone()
+    assert answer is not None, "an aggregate gives one row"  # noqa: S101  cannot be otherwise
+    return Fingerprint(*answer)
