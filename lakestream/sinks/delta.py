@@ -1,0 +1,369 @@
+"""A Delta table as a sink: each batch is one commit that carries the query's mark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakestream.delta.append import append
+from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
+from lakestream.delta.durability import missing, sync
+from lakestream.delta.log import Commit
+from lakestream.delta.table import TableAddress, TableHandle, create_table, table_schema
+from lakestream.errors import (
+    FencedError,
+    PlanMismatchError,
+    SinkBehindError,
+    SinkDamagedError,
+    SinkReplacedError,
+    SinkRestoredError,
+    SinkSchemaError,
+    StorageUnavailableError,
+)
+from lakestream.sinks.base import Receipt
+
+if TYPE_CHECKING:
+    from arro3.core import RecordBatchReader
+    from deltalake import DeltaTable
+
+    from lakestream.plan.types import Struct
+    from lakestream.storage.location import PathLike
+    from lakestream.storage.options import StorageOptions
+
+#: What ``commitInfo`` keeps our metadata under, and the plan digest inside it.
+_METADATA_KEY = "lakestream"
+_DIGEST_KEY = "planDigest"
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaInspection:
+    """The table as it was at one instant, and the only way to commit to it (sinks/base.py).
+
+    Args:
+        receipt: The batch's own commit when the table has it already.
+        schema: The table's columns.
+        version: The version looked at.
+    """
+
+    receipt: Receipt | None
+    schema: Struct | None
+    version: int
+    _table: DeltaTable
+    _marks: Mapping[str, int]
+    _where: str
+
+    def commit(self, stream: RecordBatchReader, metadata: Mapping[str, object]) -> None:
+        """Append a batch's rows with its marks in one commit, through the inspected handle.
+
+        Columns may come in any order and in any case. Those that the table lacks are added by
+        this very commit; those that the stream lacks become null.
+
+        Args:
+            stream: The rows; none at all still commits the marks.
+            metadata: What the receipt of this batch will say: query, batch, attempt,
+                ``planDigest``, offsets, references.
+
+        Raises:
+            SinkSchemaError: A column would have to change its values. Nothing was written.
+            CommitConflictError: Another commit came first. Nothing was written.
+            SinkReplacedError, StorageUnavailableError: The outcome is unknown.
+
+        Delivery: exactly once, when every exception leads to a new inspection.
+        Atomic: yes: rows, columns and marks together or not at all.
+        """
+        table_columns = table_schema(self._table)
+        fitted = fit(stream_columns(stream, where=self._where), table_columns, where=self._where)
+        append(
+            self._table,
+            conformed(stream, fitted.schema),
+            marks=self._marks,
+            metadata=metadata,
+            merge=fitted.merge,
+            where=self._where,
+        )
+
+
+class DeltaSink:
+    """One Delta table that one query appends to. Used by one thread at a time.
+
+    Several runners of the query may hold a sink each: of two commits of one batch exactly one
+    succeeds, since the query's mark in it makes the other's handle stale. Other queries and
+    plain writers may append to the same table meanwhile.
+
+    Args:
+        path: The table.
+        options: Storage options.
+        partition_by: Partition columns of a table that ``prepare`` creates.
+        query_id: The query's id in its checkpoint: the name of its mark.
+        query_name: The query's name: a second mark that outlives the checkpoint.
+    """
+
+    def __init__(
+        self,
+        path: PathLike,
+        options: StorageOptions | None = None,
+        *,
+        partition_by: Sequence[str] = (),
+        query_id: str,
+        query_name: str,
+    ) -> None:
+        self._address = TableAddress.of(path, options)
+        self._handle = TableHandle(self._address)
+        self._partition_by = tuple(partition_by)
+        self._query_id = query_id
+        self._name_mark = f"lakestream:{query_name}"
+        self._winner: Commit | None = None
+
+    @property
+    def where(self) -> str:
+        """The table for people, without secrets."""
+        return self._address.where
+
+    def table_id(self) -> str | None:
+        """Give the id of the table that is there now; None when there is none."""
+        table = self._handle.refreshed()
+        return None if table is None else str(table.metadata().id)
+
+    def name_mark(self) -> int | None:
+        """Give the last batch that a query of this name committed; None when there is none."""
+        table = self._handle.refreshed()
+        return None if table is None else table.transaction_version(self._name_mark)
+
+    def prepare(self, schema: Struct) -> str:
+        """Create the table unless there is one, and give the id of the one that is there.
+
+        Safe to run from several processes at once: one creates, the others open.
+
+        Raises:
+            SinkSchemaError: The columns cannot be a table's, or the table that is there is
+                partitioned by other columns.
+            SinkError, StorageUnavailableError.
+        """
+        table = self._handle.refreshed()
+        if table is None:
+            check_columns(schema, where=self.where)
+            self._check_partition_columns(schema)
+            table = create_table(self._address, schema, self._partition_by)
+        found = tuple(table.metadata().partition_columns)
+        if self._partition_by and _folded(found) != _folded(self._partition_by):
+            raise SinkSchemaError(
+                f"the table is partitioned by {_listed(found)}, "
+                f"partition_by says {_listed(self._partition_by)}",
+                where=self.where,
+                fix="declare the table's own partition columns, or write to a new table",
+            )
+        return str(table.metadata().id)
+
+    def _check_partition_columns(self, schema: Struct) -> None:
+        known = set(schema.names)
+        for name in self._partition_by:
+            if name not in known:
+                raise SinkSchemaError(
+                    f"partition_by names {name!r}, which is no column of the stream",
+                    where=self.where,
+                    fix=f"the columns are: {', '.join(schema.names)}",
+                )
+        if known == set(self._partition_by):
+            raise SinkSchemaError(
+                "every column is a partition column",
+                where=self.where,
+                fix="leave at least one column that is not in partition_by",
+            )
+
+    def inspect(
+        self, batch_id: int, *, table_id: str | None, plan_digest: str, receipt_version: int | None
+    ) -> DeltaInspection:
+        """Look at the table now, as one act on one handle, before committing a batch to it.
+
+        Args:
+            batch_id: The batch that is to be committed.
+            table_id: The table as the checkpoint knows it.
+            plan_digest: The digest of the batch's plan.
+            receipt_version: The table's version of the query's last receipt; None before the
+                first.
+
+        Returns:
+            An inspection whose ``receipt`` is set when the batch is in the table already.
+
+        Raises:
+            SinkReplacedError: Another table, or none, is at this path.
+            SinkRestoredError: The table was restored since the last receipt.
+            FencedError: A later batch of this query is in the table.
+            PlanMismatchError: This batch is in the table, but not by this plan.
+            SinkBehindError: Batches that the checkpoint has committed are not in the table.
+            SinkDamagedError, StorageUnavailableError.
+
+        Cost: two requests, and two for each commit since the last receipt.
+        """
+        table = self._refreshed(table_id)
+        version = table.version()
+        self._check_restore(version, receipt_version)
+        mark = table.transaction_version(self._query_id)
+        receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
+        return DeltaInspection(
+            receipt=receipt,
+            schema=table_schema(table),
+            version=version,
+            _table=table,
+            _marks={self._query_id: batch_id, self._name_mark: batch_id},
+            _where=self.where,
+        )
+
+    def _refreshed(self, table_id: str | None) -> DeltaTable:
+        table = self._handle.refreshed()
+        if table is None or (table_id is not None and str(table.metadata().id) != table_id):
+            raise SinkReplacedError(
+                "the table is gone" if table is None else "another table is at this path",
+                where=self.where,
+                fix="bring the table back that this checkpoint wrote to, or reset the query to "
+                "start anew with this one",
+            )
+        return table
+
+    def _check_restore(self, version: int, receipt_version: int | None) -> None:
+        if receipt_version is None:
+            return
+        if version < receipt_version:
+            raise SinkBehindError(
+                f"the table is at version {version}, the query committed version {receipt_version}",
+                where=self.where,
+                fix="bring the table's log back from a backup, or reset the query",
+            )
+        for commit in self._handle.log.backwards(version, receipt_version + 1):
+            if commit.operation == "RESTORE":
+                raise SinkRestoredError(
+                    f"version {commit.version} restored the table to an older version, which "
+                    "took committed batches out of it without their marks",
+                    where=self.where,
+                    fix="reset the query, with truncate when the restored rows are to go too: it "
+                    "reads its sources again",
+                )
+
+    def _receipt_of_mark(
+        self,
+        batch_id: int,
+        mark: int | None,
+        version: int,
+        receipt_version: int | None,
+        plan_digest: str,
+    ) -> Receipt | None:
+        if mark is None or mark < batch_id:
+            if batch_id > 0 and mark != batch_id - 1:
+                raise SinkBehindError(
+                    f"the table's last batch is {'none' if mark is None else mark}, the "
+                    f"checkpoint's is {batch_id - 1}",
+                    where=self.where,
+                    fix="bring the table back as it was after that batch, or reset the query",
+                )
+            return None
+        if mark > batch_id:
+            raise FencedError(
+                f"batch {batch_id} is about to be committed, but the table has batch {mark} of "
+                "this query already",
+                where=self.where,
+                fix="another run of the query is ahead: let it go on. Two checkpoints that were "
+                "copied from one another cannot write to one table",
+            )
+        receipt = self._find(batch_id, version, 0 if receipt_version is None else receipt_version)
+        if receipt is None or receipt.metadata.get(_DIGEST_KEY) != plan_digest:
+            raise PlanMismatchError(
+                f"the table has a batch {batch_id} of this query, but "
+                + ("its commit is no longer in the log" if receipt is None else "of another plan"),
+                where=self.where,
+                fix="the checkpoint was restored from a backup or copied: bring back the newest "
+                "one, or reset the query",
+            )
+        return receipt
+
+    def find_receipt(self, batch_id: int) -> Receipt | None:
+        """Find the commit that carries this query's mark of a batch, in the table's own log.
+
+        Returns:
+            What the winning commit says; None when the log has no such commit (any more).
+
+        Cost: two requests, and two for each commit since the batch's own; after a commit
+        through this sink the handle need not be moved first.
+        """
+        table = self._handle.kept
+        if table is None or table.transaction_version(self._query_id) != batch_id:
+            table = self._handle.refreshed()
+        return None if table is None else self._find(batch_id, table.version(), 0)
+
+    def _find(self, batch_id: int, newest: int, oldest: int) -> Receipt | None:
+        for commit in self._handle.log.backwards(newest, oldest):
+            mark = commit.transactions.get(self._query_id)
+            if mark == batch_id:
+                self._winner = commit
+                return _receipt(batch_id, commit)
+            if mark is not None and mark < batch_id:
+                return None
+        return None
+
+    def verify(self, receipt: Receipt) -> None:
+        """Check that the files a commit added are there, and sync them on a local disk.
+
+        A vacuum may have taken files of an attempt that paused for long before it committed.
+        Files that a later commit removed (a compaction, a delete) need not be there.
+
+        Raises:
+            SinkDamagedError: Files that the table still refers to are missing.
+            StorageUnavailableError.
+
+        Cost: two requests and one for each added file; on a local disk one fsync for each file,
+        the log entry and their folders.
+        """
+        commit = self._winner
+        if commit is None or commit.version != receipt.version:
+            commit = self._handle.log.read(receipt.version)
+        if commit is None:
+            return
+        keys = [add.key for add in commit.adds]
+        lost = missing(self._handle.log.store, keys)
+        if lost:
+            self._check_lost(lost, receipt)
+        if self._address.is_local:
+            there = [key for key in keys if key not in set(lost)]
+            self._sync([*there, self._handle.log.key(receipt.version)])
+
+    def _check_lost(self, lost: Sequence[str], receipt: Receipt) -> None:
+        table = self._handle.refreshed()
+        active = set() if table is None else set(table.get_add_actions()["path"].to_pylist())
+        if damaged := sorted(active.intersection(lost)):
+            raise SinkDamagedError(
+                f"{len(damaged)} data files of batch {receipt.batch_id} are missing, the first is "
+                f"{damaged[0]}",
+                where=f"{self.where}, version {receipt.version}",
+                fix="a vacuum with too short a retention took them: bring them back, or restore "
+                "the table to the version before and reset the query",
+            )
+
+    def _sync(self, keys: Sequence[str]) -> None:
+        try:
+            sync(Path(self._address.uri), keys)
+        except OSError as error:
+            raise StorageUnavailableError(
+                "the commit could not be synced to the disk",
+                where=self.where,
+                fix="check the disk, then run again: the batch is not done over",
+            ) from error
+
+
+def _receipt(batch_id: int, commit: Commit) -> Receipt:
+    metadata = commit.info.get(_METADATA_KEY)
+    return Receipt(
+        batch_id=batch_id,
+        version=commit.version,
+        rows=commit.rows,
+        bytes=sum(add.size for add in commit.adds),
+        metadata=metadata if isinstance(metadata, dict) else {},
+    )
+
+
+def _folded(names: Sequence[str]) -> list[str]:
+    return [name.lower() for name in names]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "no column"
