@@ -170,18 +170,19 @@ def _merge_struct(stored: t.Struct, drift: t.Struct, *, widen: bool) -> t.Struct
             fields[name] = seen
             spelling[name.casefold()] = name
         else:
-            fields[known] = _merge_type(fields[known], seen, widen=widen)
+            fields[known] = merge_types(fields[known], seen, widen=widen)
     return t.Struct(tuple(fields.items()))
 
 
-def _merge_type(stored: t.SparkType, seen: t.SparkType, *, widen: bool) -> t.SparkType:
+def merge_types(stored: t.SparkType, seen: t.SparkType, *, widen: bool) -> t.SparkType:
+    """Give a stored type with the fields, and with ``widen`` the width, that was seen."""
     match stored, seen:
         case t.Struct(), t.Struct():
             return _merge_struct(stored, seen, widen=widen)
         case t.Array(old), t.Array(new):
-            return t.Array(_merge_type(old, new, widen=widen))
+            return t.Array(merge_types(old, new, widen=widen))
         case t.Map(key, old), t.Map(_, new):
-            return t.Map(key, _merge_type(old, new, widen=widen))
+            return t.Map(key, merge_types(old, new, widen=widen))
         case _:
             return (widened(stored, seen) if widen else None) or stored
 

@@ -1,0 +1,240 @@
+"""Cutting chunks of files into blocks of whole records, joined across small files.
+
+A parser costs something each time it starts, so small files are joined until a block is about
+``BLOCK_BYTES``; it works best while a block stays in the processor's cache, so large files are
+cut there. Memory is one chunk, one block, and one unfinished record of at most
+``MAX_RECORD_BYTES``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from lakestream.errors import LakestreamError
+from lakestream.formats.base import FileChunk, InputFile
+from lakestream.limits import MAX_RECORD_BYTES
+
+BLOCK_BYTES: Final = 2**20
+#: What is kept of a record over the limit, for quarantine.
+_KEPT_OF_OVERLONG: Final = 64 * 2**10
+BOM: Final = b"\xef\xbb\xbf"
+_RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+@dataclass(slots=True)
+class Part:
+    """Lines of one file in a block, blank ones included.
+
+    Args:
+        file: Whose.
+        first_line: 1-based number of the first of them in the file.
+        lines: How many.
+    """
+
+    file: InputFile
+    first_line: int
+    lines: int
+
+
+@dataclass(slots=True)
+class Block:
+    """Records of one or several files, in order.
+
+    Args:
+        data: The records, each followed by a line end.
+        parts: Whose lines they are, in order.
+        records: The same as single records where they are not lines (``multi_line``).
+        overlong: True when this is the beginning of one record over the limit.
+        failures: Files that could not be read on, at this place in the order.
+    """
+
+    data: bytes = b""
+    parts: list[Part] = field(default_factory=list)
+    records: list[bytes] | None = None
+    overlong: bool = False
+    failures: list[tuple[InputFile, LakestreamError]] = field(default_factory=list)
+
+    @property
+    def lines(self) -> int:
+        """The number of lines, blank ones included."""
+        return sum(part.lines for part in self.parts)
+
+    def split(self) -> list[bytes]:
+        """Give the single records, as they stood in the file, without line ends."""
+        if self.records is not None:
+            return self.records
+        return [self.data] if self.overlong else self.data.split(b"\n")
+
+
+class _LineCutter:
+    """Gathers whole lines until a block is full."""
+
+    def __init__(self, block_bytes: int) -> None:
+        self._target = block_bytes
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._parts: list[Part] = []
+        self._failures: list[tuple[InputFile, LakestreamError]] = []
+        self._rest: list[bytes] = []
+        self._rest_size = 0
+        self._line = 1
+        self._started = False
+        self._skipping = False
+
+    def feed(self, chunk: FileChunk) -> Iterator[Block]:
+        """Take a chunk and give the blocks that it completes."""
+        if chunk.failure is not None:
+            self._fail(chunk.file, chunk.failure)
+            return
+        data = chunk.data
+        if not self._started:
+            self._started = True
+            data = data.removeprefix(BOM)
+        yield from self._take(chunk.file, data)
+        if chunk.last:
+            yield from self._end_file(chunk.file)
+
+    def flush(self) -> Iterator[Block]:
+        """Give what is gathered, if anything is."""
+        if self._pieces or self._failures:
+            yield Block(b"".join(self._pieces), self._parts, failures=self._failures)
+        self._pieces, self._size, self._parts, self._failures = [], 0, [], []
+
+    def _take(self, file: InputFile, data: bytes) -> Iterator[Block]:
+        end = data.rfind(b"\n") + 1
+        if not end:
+            yield from self._keep_rest(file, data)
+            return
+        if self._rest or self._skipping:
+            # Completes the line begun by earlier chunks; small chunks make this join cheap.
+            first = data.find(b"\n") + 1
+            yield from self._keep_rest(file, data[:first])
+            yield from self._end_line(file)
+            data, end = data[first:], end - first
+        yield from self._add_lines(file, data[:end] if end < len(data) else data)
+        yield from self._keep_rest(file, data[end:])
+
+    def _keep_rest(self, file: InputFile, data: bytes) -> Iterator[Block]:
+        if not data or self._skipping:
+            return
+        self._rest.append(data)
+        self._rest_size += len(data)
+        if self._rest_size > MAX_RECORD_BYTES:
+            self._skipping = True
+            head = b"".join(self._rest)[:_KEPT_OF_OVERLONG]
+            self._rest, self._rest_size = [], 0
+            yield from self._overlong(file, head)
+
+    def _end_line(self, file: InputFile) -> Iterator[Block]:
+        """Give the unfinished line as a whole one, or count the one that was skipped."""
+        if self._skipping:
+            self._skipping = False
+            self._line += 1
+            return
+        line = b"".join(self._rest)
+        self._rest, self._rest_size = [], 0
+        if line:
+            yield from self._add_lines(file, line if line.endswith(b"\n") else line + b"\n")
+
+    def _end_file(self, file: InputFile) -> Iterator[Block]:
+        yield from self._end_line(file)
+        self._line, self._started = 1, False
+
+    def _add_lines(self, file: InputFile, data: bytes) -> Iterator[Block]:
+        """Take whole lines, cutting a block wherever one is full."""
+        start, end = 0, len(data)
+        while end - start > self._target - self._size:
+            cut = data.rfind(b"\n", start, start + max(0, self._target - self._size)) + 1
+            if not cut and not self._pieces:
+                cut = data.find(b"\n", start) + 1
+            if cut:
+                yield from self._add(file, data[start:cut])
+                start = cut
+            yield from self.flush()
+        if start < end:
+            yield from self._add(file, data[start:] if start else data)
+
+    def _add(self, file: InputFile, data: bytes) -> Iterator[Block]:
+        if len(data) > MAX_RECORD_BYTES and data.count(b"\n") == 1:
+            yield from self._overlong(file, data[:_KEPT_OF_OVERLONG])
+            self._line += 1
+            return
+        lines = data.count(b"\n")
+        self._pieces.append(data)
+        self._size += len(data)
+        self._parts.append(Part(file, self._line, lines))
+        self._line += lines
+
+    def _overlong(self, file: InputFile, head: bytes) -> Iterator[Block]:
+        yield from self.flush()
+        yield Block(head, [Part(file, self._line, 1)], overlong=True)
+
+    def _fail(self, file: InputFile, failure: LakestreamError) -> None:
+        """Leave out what is still gathered of a file that cannot be read on."""
+        while self._parts and self._parts[-1].file.index == file.index:
+            self._parts.pop()
+            self._size -= len(self._pieces.pop())
+        self._failures.append((file, failure))
+        self._rest, self._rest_size = [], 0
+        self._line, self._started, self._skipping = 1, False, False
+
+
+def line_blocks(chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Cut newline-delimited records.
+
+    A byte order mark at a file's start is left out, a missing last line end is added.
+    """
+    cutter = _LineCutter(block_bytes)
+    for chunk in chunks:
+        yield from cutter.feed(chunk)
+    yield from cutter.flush()
+
+
+def document_blocks(chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+    """Cut whole files: a JSON array gives its elements, anything else is one record.
+
+    A record's "line" is its 1-based number in the file.
+    """
+    for chunk in chunks:
+        if chunk.failure is not None:
+            yield Block(failures=[(chunk.file, chunk.failure)])
+            continue
+        records = document_records(chunk.data)
+        first = 1
+        while records:
+            taken = _take_records(records, block_bytes)
+            yield _record_block(chunk.file, first, records[:taken])
+            first += taken
+            del records[:taken]
+
+
+def document_records(data: bytes) -> list[bytes]:
+    """Split a document into records."""
+    data = data.removeprefix(BOM)
+    if data.lstrip()[:1] == b"[":
+        try:
+            return [bytes(each) for each in _RAW_ARRAY.decode(data)]
+        except (msgspec.MsgspecError, RecursionError):
+            return [data]
+    return [data] if data.strip() else []
+
+
+def _take_records(records: list[bytes], block_bytes: int) -> int:
+    """Give how many records make the next block; one over the limit stands alone."""
+    size = 0
+    for i, record in enumerate(records):
+        size += len(record)
+        if i and (size > block_bytes or len(record) > MAX_RECORD_BYTES):
+            return i
+    return len(records)
+
+
+def _record_block(file: InputFile, first: int, records: list[bytes]) -> Block:
+    part = Part(file, first, len(records))
+    if len(records[0]) > MAX_RECORD_BYTES:
+        return Block(records[0][:_KEPT_OF_OVERLONG], [part], overlong=True)
+    return Block(b"\n".join(records) + b"\n", [part], records)

@@ -1,0 +1,162 @@
+"""Finding the schema of JSON samples without walking every record in Python.
+
+The first records are walked. Then a validator made from what is known so far decodes the rest
+in C, and only records that it refuses are walked; each that widens the schema makes a new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, Final
+
+import msgspec
+
+from lakestream.errors import SchemaInferenceError
+from lakestream.formats.base import Sample
+from lakestream.formats.infer import (
+    FloatLiteral,
+    InferenceRules,
+    TooDeepError,
+    kind_of,
+    merge_kinds,
+    settled,
+)
+from lakestream.formats.json_blocks import BOM, document_records
+from lakestream.formats.json_validator import REFUSALS, Validator
+from lakestream.formats.schema import check_limits
+from lakestream.plan import types as t
+
+_WALKED_FIRST: Final = 100
+_PIECE_BYTES: Final = 2**18
+_ANY: Final = msgspec.json.Decoder(Any, float_hook=FloatLiteral)
+_VALIDATOR: Final = Validator(forbid_unknown=True)
+
+
+class _Inference:
+    """The schema so far."""
+
+    def __init__(self, rules: InferenceRules) -> None:
+        self._rules = rules
+        self.kind: t.SparkType = t.VOID
+        self._walked = 0
+        self._decoder: msgspec.json.Decoder[msgspec.Struct] | None = None
+
+    def see(self, records: bytes) -> None:
+        """Look at lines."""
+        if self._decoder is not None:
+            try:
+                self._decoder.decode_lines(records)
+            except REFUSALS:
+                pass
+            else:
+                return
+        for record in records.split(b"\n"):
+            self.see_record(record)
+
+    def see_record(self, record: bytes) -> None:
+        """Look at one record; what is no record is none here either."""
+        if self._decoder is not None:
+            try:
+                self._decoder.decode(record)
+            except REFUSALS:
+                pass
+            else:
+                return
+        self._walk(record)
+        if self._decoder is None and self._walked >= _WALKED_FIRST:
+            self._make_decoder()
+
+    def _walk(self, record: bytes) -> None:
+        try:
+            value = _ANY.decode(record)
+            if not isinstance(value, dict):
+                return
+            merged = merge_kinds(self.kind, kind_of(value, self._rules))
+        except (*REFUSALS, TooDeepError):
+            return
+        self._walked += 1
+        if merged != self.kind:
+            self.kind = merged
+            self._check_limits()
+            if self._decoder is not None:
+                self._make_decoder()
+
+    def _check_limits(self) -> None:
+        if isinstance(self.kind, t.Struct):
+            check_limits(self.kind, where="schema inference")
+
+    def _make_decoder(self) -> None:
+        strict = _strict(self.kind)
+        if isinstance(strict, t.Struct):
+            self._decoder = msgspec.json.Decoder(_VALIDATOR.rows(strict))
+
+
+def _strict(kind: t.SparkType) -> t.SparkType:
+    """Leave out the types whose width each value may change: such values are always walked."""
+    match kind:
+        case t.Decimal():
+            return t.VOID
+        case t.Array(element):
+            return t.Array(_strict(element))
+        case t.Struct(fields):
+            return t.Struct(tuple((name, _strict(each)) for name, each in fields))
+        case _:
+            return kind
+
+
+def _is_empty(kind: t.SparkType) -> bool:
+    match kind:
+        case t.Array(element):
+            return _is_empty(element)
+        case t.Struct(fields):
+            return all(_is_empty(each) for _, each in fields)
+        case _:
+            return kind == t.VOID
+
+
+def _pieces(sample: Sample) -> Iterator[bytes]:
+    """Cut a sample into pieces of whole lines, without an unfinished last one."""
+    data = sample.data.removeprefix(BOM)
+    end = len(data) if sample.whole else data.rfind(b"\n") + 1
+    start = 0
+    while start < end:
+        cut = data.find(b"\n", min(start + _PIECE_BYTES, end)) + 1
+        cut = min(cut or end, end)
+        yield data[start:cut]
+        start = cut
+
+
+def infer_schema(
+    samples: Iterable[Sample], rules: InferenceRules, *, multi_line: bool, drop_empty: bool
+) -> t.Struct:
+    """Find the columns of samples.
+
+    Args:
+        samples: The beginnings of files; an unfinished last line is not looked at.
+        rules: What is guessed.
+        multi_line: Whether a file is one document or array.
+        drop_empty: Whether columns that are null or empty everywhere are left out.
+
+    Raises:
+        SchemaInferenceError: No sample has a record.
+        SchemaRejectedError: The schema is over a limit.
+
+    Cost: about 0.3 CPU s for 55 MB of records that look alike.
+    """
+    found = _Inference(rules)
+    for sample in samples:
+        if multi_line:
+            for record in document_records(sample.data) if sample.whole else ():
+                found.see_record(record)
+        else:
+            for piece in _pieces(sample):
+                found.see(piece)
+    if not isinstance(found.kind, t.Struct):
+        raise SchemaInferenceError(
+            "no JSON object in any of the sampled files",
+            fix="give schema=..., or schema_hints=... for files that are still to come",
+        )
+    fields = found.kind.fields
+    if drop_empty:
+        fields = tuple(each for each in fields if not _is_empty(each[1]))
+    return t.Struct(tuple((name, settled(kind)) for name, kind in fields))
