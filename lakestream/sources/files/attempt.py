@@ -1,0 +1,181 @@
+"""One attempt at reading a batch of files: fetch, decode, dress, and record what became of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from arro3.core import RecordBatch, RecordBatchReader
+
+from lakestream.errors import LakestreamError
+from lakestream.formats.base import DecodePlan, FileChunk, FileOutcome, Format, Outcomes
+from lakestream.plan.arrow_types import arrow_schema
+from lakestream.sources.base import ReadReport, ReplanNeeded
+from lakestream.sources.files.ahead import Ahead
+from lakestream.sources.files.file_records import QuarantineWriter, put_files
+
+if TYPE_CHECKING:
+    from lakestream.checkpoint.batch_records import AttemptRecords
+    from lakestream.plan.types import Struct
+    from lakestream.sources.files.extra_columns import Dressing, PlannedFile
+    from lakestream.sources.files.fetch import Fetch
+
+#: Decompressed bytes fetched ahead of the decoder.
+_AHEAD_BYTES: Final = 16 * 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Lessons:
+    """How an attempt tells its reader what the next one must know.
+
+    Args:
+        bad: Files found unreadable, by place: left out from now on.
+        grows: Whether a drift adds anything to the schema as it is.
+        evolve: Makes a drift durable.
+    """
+
+    bad: dict[int, LakestreamError]
+    grows: Callable[[Struct], bool]
+    evolve: Callable[[Struct], None]
+
+
+class FilesRead:
+    """Implements ``BatchRead`` for files.
+
+    Args:
+        files: The planned files, in order.
+        fetch: Gives their bytes.
+        reader: The format.
+        plan: How to decode, pinned for this attempt.
+        dressing: How decoded columns become the stream's.
+        records: Where to leave what was found out.
+        lessons: What to tell the source.
+        metrics: Goes into the report.
+    """
+
+    def __init__(
+        self,
+        files: Sequence[PlannedFile],
+        *,
+        fetch: Fetch,
+        reader: Format,
+        plan: DecodePlan,
+        dressing: Dressing,
+        records: AttemptRecords,
+        lessons: Lessons,
+        metrics: Mapping[str, str],
+    ) -> None:
+        self._files = files
+        self._fetch = fetch
+        self._format = reader
+        self._plan = plan
+        self._dressing = dressing
+        self._records = records
+        self._lessons = lessons
+        self._outcomes = Outcomes([FileOutcome() for _ in files])
+        self._quarantine = QuarantineWriter(records, files)
+        self._report = ReadReport(metrics=dict(metrics))
+        self._failure: BaseException | None = None
+        self._stream: RecordBatchReader | None = None
+
+    @property
+    def schema(self) -> Struct:
+        """The columns of the stream."""
+        return self._dressing.schema
+
+    @property
+    def stream(self) -> RecordBatchReader:
+        """The rows, lazily, once."""
+        if self._stream is None:
+            self._stream = RecordBatchReader.from_batches(arrow_schema(self.schema), self._rows())
+        return self._stream
+
+    @property
+    def report(self) -> ReadReport:
+        """The counts so far; whole when the stream was read to its end."""
+        return self._report
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the stream early."""
+        return self._failure
+
+    def _rows(self) -> Iterator[RecordBatch]:
+        try:
+            yield from self._decoded()
+            self._finish()
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _decoded(self) -> Iterator[RecordBatch]:
+        """Give rows until the schema grows; then go on decoding, to learn of all that is new."""
+        wanted = [each.input for each in self._files if each.seq not in self._lessons.bad]
+        for file in self._files:
+            if (failure := self._lessons.bad.get(file.seq)) is not None:
+                self._outcomes.files[file.input.index].failure = failure
+        ahead = Ahead(self._fetch.chunks(wanted), size_of=_chunk_bytes, max_bytes=_AHEAD_BYTES)
+        grown, judged = False, None
+        batches = self._format.decode(iter(ahead), self._plan, self._outcomes)
+        try:
+            for decoded in batches:
+                self._quarantine.take(self._outcomes.bad_records)
+                drift = self._outcomes.drift
+                if drift is not None and drift is not judged:
+                    grown, judged = grown or self._lessons.grows(drift), drift
+                if grown:
+                    continue
+                self._report.rows += decoded.batch.num_rows
+                yield self._dressing.dress(decoded.batch, decoded.runs, self._files)
+        finally:
+            close = getattr(batches, "close", None)
+            if close is not None:
+                close()
+            ahead.close()
+
+    def _finish(self) -> None:
+        """Decide, now that every file was seen, whether the attempt stands; record it if so.
+
+        Raises:
+            ReplanNeeded: The schema grew, or a file broke off after giving records.
+        """
+        drift = self._outcomes.drift
+        grown = drift is not None and self._lessons.grows(drift)
+        if drift is not None and grown:
+            self._lessons.evolve(drift)
+        broken = self._broken_off()
+        self._lessons.bad.update(broken)
+        if grown or broken:
+            why = "the schema grew" if grown else "a file broke off after some of its rows"
+            raise ReplanNeeded(why)
+        self._quarantine.take(self._outcomes.bad_records)
+        for file, outcome in zip(self._files, self._outcomes.files, strict=True):
+            if outcome.failure is not None:
+                self._quarantine.take_file(file, outcome.failure)
+        self._quarantine.flush()
+        put_files(self._records, self._files, self._outcomes.files)
+        self._count()
+
+    def _broken_off(self) -> dict[int, LakestreamError]:
+        """Give the files that failed after they had given rows, bad records or drops."""
+        return {
+            file.seq: outcome.failure
+            for file, outcome in zip(self._files, self._outcomes.files, strict=True)
+            if outcome.failure is not None and (outcome.rows or outcome.bad or outcome.dropped)
+        }
+
+    def _count(self) -> None:
+        outcomes, report = self._outcomes.files, self._report
+        report.files = len(outcomes)
+        report.bytes = sum(each.input.info.size_bytes for each in self._files)
+        report.rescued_rows = sum(each.rescued for each in outcomes)
+        report.bad_records = sum(each.bad for each in outcomes)
+        report.dropped_records = sum(each.dropped for each in outcomes)
+        report.bad_files = sum(each.failure is not None for each in outcomes)
+
+
+def _chunk_bytes(chunk: FileChunk) -> int:
+    return len(chunk.data)

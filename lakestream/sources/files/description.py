@@ -1,0 +1,133 @@
+"""What ``read_files`` declared: frozen, hashable, without I/O."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from lakestream.formats.base import Format, ParseMode, UnknownFields
+from lakestream.plan import types as t
+from lakestream.sources.base import ReadLimit, SourceContext, SourceReader
+from lakestream.sources.files.glob import Glob, compile_glob, split_glob
+from lakestream.sources.files.layout import Layout, declared_layout
+from lakestream.storage.location import PathLike, display, parse_location, resolve
+from lakestream.storage.options import StorageOptions
+
+Evolution = Literal["add_new_columns", "rescue", "fail_on_new_columns", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class FilesDescription:
+    """A file source as declared. Build it with ``describe_files``, which checks everything.
+
+    Args:
+        path: Folder, file or glob; may hold an ``ls.env``.
+        format: The format with its options.
+        schema: Declared columns, or None to infer.
+        schema_hints: DDL over what is inferred.
+        infer_types: False reads inferred columns of textual formats as strings.
+        evolution: What an unknown column does.
+        rescued_column: Name of the rescued data column, or None.
+        include_existing: False ignores what is there before the first start.
+        partition_columns: Hive columns; None infers them when the schema is inferred.
+        name_filter: Glob on the file's name.
+        modified_after: Exclusive.
+        modified_before: Exclusive.
+        min_age: Younger files wait for a later discovery.
+        recursive: False enters only Hive folders.
+        limit: Declared read limit; None adapts.
+        metadata_column: Name of the metadata struct, or None.
+        mode: What a malformed record does.
+        corrupt_column: Name under which malformed records become rows, where the schema has it.
+        case_sensitive: Whether names that differ in case are other names.
+        ignore_missing: Whether files gone or changed are left out and recorded.
+        asset_key: The Dagster asset of the location.
+        storage_options: For the landing place.
+        filesystem: An fsspec filesystem to read through, or None.
+    """
+
+    path: PathLike
+    format: Format
+    schema: t.Struct | None
+    schema_hints: str | None
+    infer_types: bool
+    evolution: Evolution
+    rescued_column: str | None
+    include_existing: bool
+    partition_columns: tuple[str, ...] | None
+    name_filter: Glob | None
+    modified_after: datetime | None
+    modified_before: datetime | None
+    min_age: timedelta
+    recursive: bool
+    limit: ReadLimit | None
+    metadata_column: str | None
+    mode: ParseMode
+    corrupt_column: str
+    case_sensitive: bool
+    ignore_missing: bool
+    asset_key: tuple[str, ...] | None
+    storage_options: StorageOptions
+    filesystem: object | None = None
+
+    @property
+    def kind(self) -> str:
+        """``files``."""
+        return "files"
+
+    @property
+    def location(self) -> str:
+        """The path for people and lineage; an ``ls.env`` shows as its name."""
+        return display(self.path)
+
+    @property
+    def description(self) -> str:
+        """The source for people, without secrets."""
+        return f"files[{self.location}, {self.format.name}]"
+
+    @property
+    def declared_schema(self) -> t.Struct | None:
+        """The stream's columns when they are known without I/O."""
+        layout = self.declared_layout
+        return None if layout is None else layout.schema(self)
+
+    @property
+    def declared_layout(self) -> Layout | None:
+        """The data and partition columns when they are known without I/O, else None."""
+        return declared_layout(self)
+
+    @property
+    def unknown_fields(self) -> UnknownFields:
+        """What a format does with a field that the schema does not have."""
+        match self.evolution:
+            case "add_new_columns":
+                return "evolve"
+            case "fail_on_new_columns":
+                return "fail"
+            case "rescue":
+                return "rescue"
+            case "none":
+                return "rescue" if self.rescued_column is not None else "ignore"
+
+    def split_path(self) -> tuple[str, Glob | None]:
+        """Give the literal root, resolved now, and the glob below it.
+
+        Raises:
+            EnvironmentNotSetError: An ``ls.env`` in the path is not set.
+            ConfigError: The glob is none.
+        """
+        root, pattern = split_glob(resolve(self.path))
+        return root, None if pattern is None else compile_glob(pattern, option="path")
+
+    def fingerprint(self) -> Mapping[str, str]:
+        """Give the root's URI and the format: known files are remembered relative to the root."""
+        root, _ = self.split_path()
+        return {"path": parse_location(root).uri, "format": self.format.name}
+
+    def open(self, context: SourceContext) -> SourceReader:
+        """Open a reader. Without any file yet its schema may be unknown."""
+        from lakestream.sources.files.reader import FilesReader  # noqa: PLC0415 - it knows its description
+
+        return FilesReader(self, context)

@@ -1,0 +1,181 @@
+"""Looking for new files and making them known: protocol line 3 of the file source."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final
+
+from lakestream.errors import ObjectNotFoundError
+from lakestream.sources.files.glob import compile_glob
+from lakestream.sources.files.ledger_rows import Candidate, Via, microseconds
+from lakestream.sources.files.listing import ENTRY_FILES, pages
+from lakestream.sources.files.paths import PathFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from lakestream.sources.base import SourceContext
+    from lakestream.sources.files.description import FilesDescription
+    from lakestream.sources.files.landing import Landing
+    from lakestream.sources.files.ledger import Ledger
+
+#: A local file modified within this time is looked at twice: it may still be growing. Objects
+#: in a store appear whole.
+_YOUNG: Final = timedelta(seconds=2)
+
+
+class Discovery:
+    """Lists a landing place into the ledger.
+
+    Args:
+        description: The source's own filters.
+        context: Clock, checkpoint, and what this run is narrowed to.
+        landing: Where the files are.
+        ledger: What is known.
+    """
+
+    def __init__(
+        self,
+        description: FilesDescription,
+        context: SourceContext,
+        landing: Landing,
+        ledger: Ledger,
+    ) -> None:
+        self._description = description
+        self._context = context
+        self._landing = landing
+        self._ledger = ledger
+        self._filter = PathFilter(
+            pattern=landing.pattern,
+            recursive=description.recursive,
+            name=description.name_filter,
+            modified_after=description.modified_after,
+            modified_before=description.modified_before,
+            hidden=landing.file is not None,
+        )
+        self._takes_in_run = _run_filter(context, landing)
+
+    def run(self, time_budget_s: float | None) -> bool:
+        """Look once through the whole place, or until the time is up.
+
+        Returns:
+            Whether it was looked through to the end.
+
+        Cost: one listing; for new files one ledger entry each 50,000. Memory is one page and
+        one entry.
+        """
+        clock = self._context.clock
+        end = None if time_budget_s is None else clock.monotonic() + time_budget_s
+        self._ledger.refresh()
+        ignores = self._ignores_existing()
+        via: Via = "existing" if ignores else "listing"
+        complete = True
+        pending: list[Candidate] = []
+        for page in self._pages(self._ledger.unseen, self._takes):
+            pending += page
+            if len(pending) >= ENTRY_FILES:
+                self._append(pending, via)
+                pending = []
+            if end is not None and clock.monotonic() > end:
+                complete = False
+                break
+        self._append(pending, via)
+        if ignores and complete and not self._is_narrowed:
+            self._mark_existing_done()
+        self._ledger.merge_due()
+        return complete
+
+    def find(self, keys: set[str]) -> list[Candidate]:
+        """List the present versions of some known files that this run takes."""
+
+        def chosen(page: Sequence[str]) -> list[int]:
+            return [at for at, key in enumerate(page) if key in keys]
+
+        return [each for page in self._pages(chosen, self._takes_in_run.takes) for each in page]
+
+    def _pages(
+        self,
+        fresh: Callable[[Sequence[str]], Sequence[int]],
+        takes: Callable[[Candidate], bool],
+    ) -> Iterator[list[Candidate]]:
+        if self._landing.file is not None:
+            try:
+                info = self._landing.store.head(self._landing.file)
+            except ObjectNotFoundError:
+                return
+            found = Candidate(
+                microseconds(info.modified), info.key, info.size_bytes, info.etag, info.version
+            )
+            yield [found] if fresh([info.key]) and takes(found) else []
+            return
+        yield from pages(self._landing.store, "", fresh, takes)
+
+    def _takes(self, file: Candidate) -> bool:
+        return self._filter.takes(file) and self._takes_in_run.takes(file)
+
+    def _append(self, found: list[Candidate], via: Via) -> None:
+        """Make new files known, oldest first."""
+        now = self._context.clock.now()
+        oldest_young = microseconds(now - _YOUNG)
+        youngest = microseconds(now - self._description.min_age)
+        ready = [
+            each
+            for each in sorted(found, key=attrgetter("modified_us", "key"))
+            if (not self._description.min_age or each.modified_us <= youngest)
+            and (each.modified_us <= oldest_young or self._is_settled(each))
+        ]
+        if ready:
+            self._ledger.append(ready, via=via, found_at=now)
+
+    def _is_settled(self, file: Candidate) -> bool:
+        """Look again at a young local file: one that changed meanwhile waits."""
+        if not self._landing.is_local:
+            return True
+        try:
+            info = self._landing.store.head(file.key)
+        except ObjectNotFoundError:
+            return False
+        return (info.etag, info.size_bytes) == (file.etag, file.size_bytes)
+
+    @property
+    def _is_narrowed(self) -> bool:
+        run = self._context.discovery
+        return any((run.path_glob, run.modified_after, run.modified_before))
+
+    @property
+    def _marker(self) -> str:
+        return f"sources/{self._context.name}/existing"
+
+    def _ignores_existing(self) -> bool:
+        """Tell whether what is found now was there before the first start and is not wanted.
+
+        That lasts until one listing went through: a first start that was killed goes on.
+        """
+        if self._description.include_existing or not self._ledger.only_ignored:
+            return False
+        try:
+            self._context.log.get(self._marker)
+        except ObjectNotFoundError:
+            return True
+        return False
+
+    def _mark_existing_done(self) -> None:
+        if not self._context.read_only:
+            text = json.dumps({"listedAt": self._context.clock.now().isoformat()})
+            self._context.log.put_absent(self._marker, text.encode())
+
+
+def _run_filter(context: SourceContext, landing: Landing) -> PathFilter:
+    run = context.discovery
+    pattern = run.path_glob
+    if pattern is not None and pattern.startswith(f"{landing.store.uri}/"):
+        pattern = pattern[len(landing.store.uri) + 1 :]
+    return PathFilter(
+        pattern=None if pattern is None else compile_glob(pattern, option="path_glob"),
+        modified_after=run.modified_after,
+        modified_before=run.modified_before,
+        hidden=True,
+    )

@@ -1,0 +1,175 @@
+"""Bytes of planned files, in order: small files many at a time, big ones in ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Final
+
+from lakestream.errors import (
+    AccessDeniedError,
+    BadFileError,
+    LakestreamError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    SourceChangedError,
+)
+from lakestream.formats.base import FileChunk, Format, InputFile
+from lakestream.formats.codec import decompress, suffix_of
+from lakestream.limits import MAX_WHOLE_FILE_BYTES
+from lakestream.storage.base import ReadStore
+
+#: Files above this are read in ranges, so that a batch's memory does not follow their size.
+_WHOLE_BYTES: Final = 8 * 2**20
+_RANGE_BYTES: Final = 4 * 2**20
+#: Of small files, what may be held that was not taken yet.
+_BUFFERED_BYTES: Final = 32 * 2**20
+
+
+class Fetch:
+    """Reads exactly the planned versions.
+
+    Args:
+        store: Where from.
+        reader: The format, which says whether it wants whole and decompressed files.
+        ignore_missing: Files that are gone or changed are failures of their own, not of the
+            batch.
+        reuse: Bytes of whole files that were read already, by key; taken out when used.
+    """
+
+    def __init__(
+        self, store: ReadStore, reader: Format, *, ignore_missing: bool, reuse: dict[str, bytes]
+    ) -> None:
+        self._store = store
+        self._whole_files = reader.whole_files
+        self._compressible = reader.compressible
+        self._ignore_missing = ignore_missing
+        self._reuse = reuse
+
+    def chunks(self, files: Sequence[InputFile]) -> Iterator[FileChunk]:
+        """Give the files' bytes, decompressed, one file after another.
+
+        Raises:
+            SourceChangedError: A file is gone or has another version.
+            AccessDeniedError: A file may not be read.
+            StorageUnavailableError: The store does not answer.
+        """
+        for ranged, some in groupby(files, key=self._is_ranged):
+            if ranged:
+                for file in some:
+                    yield from self._big(file)
+            else:
+                yield from self._small(list(some))
+
+    def _is_ranged(self, file: InputFile) -> bool:
+        return file.info.size_bytes > _WHOLE_BYTES and file.info.key not in self._reuse
+
+    def _small(self, files: list[InputFile]) -> Iterator[FileChunk]:
+        missing = [each.info for each in files if each.info.key not in self._reuse]
+        fetched = self._store.get_many(missing, max_buffered_bytes=_BUFFERED_BYTES)
+        for file in files:
+            kept = self._reuse.pop(file.info.key, None)
+            data = next(fetched) if kept is None else kept
+            if isinstance(data, LakestreamError):
+                yield self._failed(file, data)
+            elif (suffix := self._suffix(file)) is not None:
+                yield from self._decompressed(file, iter((data,)), suffix)
+            else:
+                yield FileChunk(file, data, last=True)
+
+    def _big(self, file: InputFile) -> Iterator[FileChunk]:
+        suffix = self._suffix(file)
+        if self._whole_files and suffix is None:
+            yield self._whole(file)
+        elif suffix is not None:
+            yield from self._decompressed(file, self._ranges(file), suffix)
+        else:
+            yield from self._last_marked(file, self._ranges(file))
+
+    def _suffix(self, file: InputFile) -> str | None:
+        return suffix_of(file.info.key) if self._compressible else None
+
+    def _whole(self, file: InputFile) -> FileChunk:
+        if file.info.size_bytes > MAX_WHOLE_FILE_BYTES:
+            return FileChunk(file, b"", last=True, failure=_too_big(file))
+        try:
+            return FileChunk(file, self._store.get(file.info), last=True)
+        except LakestreamError as error:
+            return self._failed(file, error)
+
+    def _ranges(self, file: InputFile) -> Iterator[bytes]:
+        size = file.info.size_bytes
+        for start in range(0, size, _RANGE_BYTES):
+            yield self._store.get(file.info, start=start, end=min(start + _RANGE_BYTES, size))
+
+    def _decompressed(
+        self, file: InputFile, chunks: Iterator[bytes], suffix: str
+    ) -> Iterator[FileChunk]:
+        if file.info.size_bytes == 0:
+            yield FileChunk(file, b"", last=True)
+            return
+        pieces = decompress(chunks, suffix, where=file.uri)
+        if self._whole_files:
+            yield self._joined(file, pieces)
+        else:
+            yield from self._last_marked(file, pieces)
+
+    def _joined(self, file: InputFile, pieces: Iterator[bytes]) -> FileChunk:
+        joined = bytearray()
+        try:
+            for piece in pieces:
+                joined += piece
+                if len(joined) > MAX_WHOLE_FILE_BYTES:
+                    return FileChunk(file, b"", last=True, failure=_too_big(file))
+        except LakestreamError as error:
+            return self._failed(file, error)
+        return FileChunk(file, bytes(joined), last=True)
+
+    def _last_marked(self, file: InputFile, pieces: Iterator[bytes]) -> Iterator[FileChunk]:
+        """Give pieces one behind, so that the last one is known to be it."""
+        held = b""
+        try:
+            for piece in pieces:
+                if held:
+                    yield FileChunk(file, held, last=False)
+                held = piece
+        except LakestreamError as error:
+            yield self._failed(file, error)
+            return
+        yield FileChunk(file, held, last=True)
+
+    def _failed(self, file: InputFile, error: LakestreamError) -> FileChunk:
+        """Give a failure of the file itself as a chunk; raise what is not the file's."""
+        if isinstance(error, BadFileError):
+            return FileChunk(file, b"", last=True, failure=error)
+        if isinstance(error, (ObjectNotFoundError, ObjectChangedError)):
+            gone = changed(file, error)
+            if self._ignore_missing:
+                return FileChunk(file, b"", last=True, failure=gone)
+            raise gone from error
+        if isinstance(error, AccessDeniedError):
+            raise AccessDeniedError(
+                "a planned file may not be read",
+                where=file.uri,
+                fix="allow reading it; the same batch is tried again by the next run",
+            ) from error
+        raise error
+
+
+def changed(file: InputFile, error: LakestreamError) -> SourceChangedError:
+    """Build the error for a planned file whose version is not there any more."""
+    gone = isinstance(error, ObjectNotFoundError)
+    return SourceChangedError(
+        "a planned file is gone" if gone else "a planned file was overwritten after discovery",
+        where=file.uri,
+        fix="put that version back, or set ignore_missing_files=True to leave it out with a"
+        " record of it",
+    )
+
+
+def _too_big(file: InputFile) -> BadFileError:
+    return BadFileError(
+        f"the file is over {MAX_WHOLE_FILE_BYTES // 2**20:,} MB, and its format is read whole",
+        where=file.uri,
+        fix="split the file",
+    )

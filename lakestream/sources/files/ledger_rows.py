@@ -1,0 +1,144 @@
+"""The rows of the file ledger: their columns, and candidates on their way to becoming rows."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Literal, NamedTuple, cast
+
+from arro3.core import Array, DataType, Field, RecordBatch, Schema, Table
+
+from lakestream.errors import CheckpointCorruptError
+from lakestream.sources.files.parquet_bytes import decode, encode
+from lakestream.storage.base import ObjectInfo
+
+#: How a file came into the ledger: found by listing; there before the first start and not
+#: wanted (never read); or given a new place on purpose.
+Via = Literal["listing", "existing", "replay"]
+IGNORED: Final = "existing"
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND: Final = timedelta(microseconds=1)
+FIRST_SEQ: Final = "lakestream.firstSeq"
+LAST_SEQ: Final = "lakestream.lastSeq"
+
+TIMESTAMP: Final = DataType.timestamp("us", tz="UTC")
+_COLUMNS: Final = {
+    "seq": DataType.int64(),
+    "key": DataType.utf8(),
+    "size": DataType.int64(),
+    "etag": DataType.utf8(),
+    "version": DataType.utf8(),
+    "mtime": TIMESTAMP,
+    "discovered_at": TIMESTAMP,
+    "via": DataType.utf8(),
+}
+SCHEMA: Final = Schema([Field(name, kind) for name, kind in _COLUMNS.items()])
+
+
+class Candidate(NamedTuple):
+    """A file version that a listing shows; ``modified_us`` is microseconds since 1970 UTC.
+
+    A tuple, because a first listing makes one for each file.
+    """
+
+    modified_us: int
+    key: str
+    size_bytes: int
+    etag: str | None
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerFile:
+    """One row of the ledger."""
+
+    seq: int
+    info: ObjectInfo
+    discovered_at: datetime
+    via: str
+
+
+def values(batch: RecordBatch, name: str) -> list[Any]:
+    """Give a column as Python values."""
+    return cast("list[Any]", batch.column(name).to_pylist())
+
+
+def int64_array(values: Sequence[int]) -> Array:
+    """Build an int64 column, the empty one included."""
+    if not values:
+        return Array([], type=DataType.int64())
+    return Array.from_buffer(array("q", values))
+
+
+def microseconds(moment: datetime) -> int:
+    """Give exact microseconds since 1970 UTC."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def rows_of(
+    candidates: Sequence[Candidate], *, first_seq: int, discovered_at: datetime, via: Via
+) -> RecordBatch:
+    """Number candidates in their order, starting at ``first_seq``."""
+    count = len(candidates)
+    found = microseconds(discovered_at)
+    columns = [
+        int64_array(range(first_seq, first_seq + count)),
+        Array([each.key for each in candidates], type=DataType.utf8()),
+        int64_array([each.size_bytes for each in candidates]),
+        Array([each.etag for each in candidates], type=DataType.utf8()),
+        Array([each.version for each in candidates], type=DataType.utf8()),
+        int64_array([each.modified_us for each in candidates]).cast(TIMESTAMP),
+        int64_array([found] * count).cast(TIMESTAMP),
+        Array([via] * count, type=DataType.utf8()),
+    ]
+    return RecordBatch.from_arrays(columns, schema=SCHEMA)
+
+
+def to_bytes(rows: RecordBatch) -> bytes:
+    """Write rows as a ledger entry, the range of their places in its footer."""
+    seqs = rows.column("seq")
+    return _encode(rows, int(seqs[0].as_py()), int(seqs[-1].as_py()))
+
+
+def _encode(rows: RecordBatch | Table, first: int, last: int) -> bytes:
+    return encode(rows, {FIRST_SEQ: str(first), LAST_SEQ: str(last)})
+
+
+def merge(entries: list[bytes]) -> bytes:
+    """Join neighbouring entries into one: a pure function, so two mergers write the same."""
+    batches = [batch for entry in entries for batch in from_bytes(entry, where="a ledger entry")]
+    seqs = [batch.column("seq") for batch in batches]
+    first, last = int(seqs[0][0].as_py()), int(seqs[-1][-1].as_py())
+    return _encode(Table.from_batches(batches), first, last)
+
+
+def from_bytes(data: bytes, *, where: str) -> Iterator[RecordBatch]:
+    """Read a ledger entry.
+
+    Raises:
+        CheckpointCorruptError: It is none, or its places are not without a gap.
+    """
+    following: int | None = None
+    for batch in decode(data, where=where):
+        if batch.schema.names != list(_COLUMNS):
+            raise CheckpointCorruptError("not an entry of a file ledger", where=where)
+        if batch.num_rows == 0:
+            continue
+        seqs = batch.column("seq")
+        first, last = seqs[0].as_py(), seqs[-1].as_py()
+        if (following is not None and first != following) or last - first + 1 != batch.num_rows:
+            raise CheckpointCorruptError("places are missing in a ledger entry", where=where)
+        following = last + 1
+        yield batch
+
+
+def files_of(rows: RecordBatch) -> list[LedgerFile]:
+    """Give the files of some rows that are to be read."""
+    columns = [values(rows, name) for name in _COLUMNS]
+    return [
+        LedgerFile(seq, ObjectInfo(key, size, etag, version, mtime), discovered, via)
+        for seq, key, size, etag, version, mtime, discovered, via in zip(*columns, strict=True)
+        if via != IGNORED
+    ]

@@ -1,0 +1,55 @@
+"""Pages of a listing as candidates: known files fall away first, since most are known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Final
+
+from arro3.core import DataType, RecordBatch
+
+from lakestream.sources.files.ledger_rows import TIMESTAMP, Candidate, values
+from lakestream.storage.base import ReadStore
+
+#: Files of one ledger entry; more are appended in several, so that memory stays flat.
+ENTRY_FILES: Final = 50_000
+
+
+def pages(
+    store: ReadStore,
+    prefix: str,
+    fresh: Callable[[Sequence[str]], Sequence[int]],
+    takes: Callable[[Candidate], bool],
+) -> Iterator[list[Candidate]]:
+    """List what is below ``prefix`` and give each page's new files.
+
+    Args:
+        store: Where to list.
+        prefix: Whole path segments below the store's root, or "".
+        fresh: Gives the positions of keys that are not known.
+        takes: Tells which of these belong to the source; asked for new files only.
+
+    Yields:
+        One list a page, the empty ones included, so that the caller can look at the time.
+
+    Cost: the listing's requests; memory of one page.
+    """
+    for page in store.list(prefix):
+        keys = values(page, "path")
+        positions = fresh(keys)
+        if not positions:
+            yield []
+            continue
+        found = candidates_of(page, positions)
+        yield [each for each in found if takes(each)]
+
+
+def candidates_of(page: RecordBatch, positions: Sequence[int]) -> list[Candidate]:
+    """Give some rows of a listing page."""
+    modified = page.column("last_modified").cast(TIMESTAMP).cast(DataType.int64())
+    columns: list[list[Any]] = [
+        modified.to_pylist(),  # type: ignore[list-item] - its stub says ndarray, it is a list
+        *(values(page, name) for name in ("path", "size", "e_tag", "version")),
+    ]
+    if len(positions) == page.num_rows:
+        return [Candidate(*each) for each in zip(*columns, strict=True)]
+    return [Candidate(*(column[at] for column in columns)) for at in positions]

@@ -1,0 +1,270 @@
+"""The file source opened for one run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from lakestream.errors import (
+    BadFileError,
+    CheckpointCorruptError,
+    LakestreamError,
+    SchemaInferenceError,
+)
+from lakestream.formats.base import DecodePlan, InputFile
+from lakestream.formats.schema import check_limits, merge_drift
+from lakestream.plan import types as t
+from lakestream.sources.base import Backlog, BatchRead, Offset, ReadLimit, SourceContext
+from lakestream.sources.files.attempt import FilesRead, Lessons
+from lakestream.sources.files.discovery import Discovery
+from lakestream.sources.files.extra_columns import Dressing, PlannedFile
+from lakestream.sources.files.fetch import Fetch
+from lakestream.sources.files.landing import Landing, open_landing
+from lakestream.sources.files.layout import Layout, infer_layout
+from lakestream.sources.files.ledger import Ledger
+from lakestream.sources.files.partitions import raw_values_of, typed_values
+from lakestream.sources.files.planner import BEFORE_FIRST, batch_end, from_offset, to_offset
+from lakestream.sources.files.sampling import Sampler
+from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
+
+if TYPE_CHECKING:
+    from lakestream.checkpoint.batch_records import AttemptRecords
+    from lakestream.sources.files.description import FilesDescription
+    from lakestream.storage.base import ObjectInfo
+
+_FIELD: Final = "\x1f"
+
+
+class FilesReader:
+    """Implements ``SourceReader`` for files.
+
+    Args:
+        description: What was declared.
+        context: The run's checkpoint, clock and filters.
+    """
+
+    def __init__(self, description: FilesDescription, context: SourceContext) -> None:
+        self._description = description
+        self._context = context
+        self._landing: Landing = open_landing(description)
+        folder = f"sources/{context.name}"
+        self._ledger = Ledger(context.log, f"{folder}/files", read_only=context.read_only)
+        options = {"format": description.format.name, **description.format.options()}
+        self._schemas = SchemaLog(context.log, f"{folder}/schemas", options)
+        self._discovery = Discovery(description, context, self._landing, self._ledger)
+        self._layout: Layout | None = description.declared_layout
+        self._loaded = False
+        self._complete = True
+        self._reuse: dict[str, bytes] = {}
+        self._bad: dict[int, LakestreamError] = {}
+
+    @property
+    def schema(self) -> t.Struct:
+        """The columns that ``read`` gives now.
+
+        Raises:
+            SchemaInferenceError: None was given and there is no file yet to infer one from.
+        """
+        return self._known_layout().schema(self._description)
+
+    def initial(self) -> Offset:
+        """Give the offset before the first file."""
+        return to_offset(BEFORE_FIRST)
+
+    def discover(self, *, time_budget_s: float | None = None) -> None:
+        """List what is new into the ledger; infer the schema from the first files.
+
+        Exactly once: a file is in the ledger once, whoever else discovers at the same time.
+        """
+        self._complete = self._discovery.run(time_budget_s)
+        self._loaded = True
+        self._resolve()
+
+    def latest(self, start: Offset) -> Offset:
+        """Give the newest place in the ledger, not before ``start``."""
+        return to_offset(max(from_offset(start), self._ledger_to(BEFORE_FIRST).last_seq))
+
+    def plan(self, start: Offset, bound: Offset, limit: ReadLimit) -> Offset:
+        """Pick the end of the next batch. Reads only the ledger entries it needs.
+
+        While no schema is known, because there was no file with content yet, there is no batch.
+        """
+        first, last = from_offset(start), from_offset(bound)
+        ledger = self._ledger_to(last)
+        if self._resolve() is None:
+            return start
+        end = batch_end(ledger.sized(first, last), limit)
+        return start if end is None else to_offset(end)
+
+    def reached(self, position: Offset, bound: Offset) -> bool:
+        """Tell whether nothing that can be read lies after ``position`` up to ``bound``."""
+        at, end = from_offset(position), from_offset(bound)
+        if at >= end:
+            return True
+        return self._ledger_to(end).backlog(at, end).files == 0 or self._resolve() is None
+
+    def digest_items(self, start: Offset, end: Offset) -> Sequence[str]:
+        """Give one text a file version, in order."""
+        first, last = from_offset(start), from_offset(end)
+        return [
+            _FIELD.join((each.info.key, str(each.info.size_bytes), _version(each.info)))
+            for each in self._ledger_to(last).files(first, last)
+        ]
+
+    def read(self, start: Offset, end: Offset, records: AttemptRecords) -> BatchRead:
+        """Open the files of ``(start, end]`` as one stream.
+
+        Memory stays flat whatever their number and size; a few hundred bytes a file are held.
+        """
+        layout = self._known_layout()
+        description = self._description
+        first, last = from_offset(start), from_offset(end)
+        corrupt = description.corrupt_column
+        after = self._ledger.backlog(last)
+        return FilesRead(
+            list(self._planned(first, last, layout)),
+            fetch=Fetch(
+                self._landing.store,
+                description.format,
+                ignore_missing=description.ignore_missing,
+                reuse=self._reuse,
+            ),
+            reader=description.format,
+            plan=DecodePlan(
+                schema=layout.data,
+                rescued_column=description.rescued_column,
+                corrupt_column=corrupt if layout.data.get(corrupt) == t.STRING else None,
+                mode=description.mode,
+                unknown=description.unknown_fields,
+                case_sensitive=description.case_sensitive,
+            ),
+            dressing=Dressing(
+                layout.partitions, description.metadata_column, layout.schema(description)
+            ),
+            records=records,
+            lessons=Lessons(
+                self._bad,
+                grows=lambda drift: merge_drift(layout.data, drift, widen=False) != layout.data,
+                evolve=lambda drift: self._evolve(layout, drift),
+            ),
+            metrics={
+                "numFilesOutstanding": str(after.files),
+                "numBytesOutstanding": str(after.bytes),
+            },
+        )
+
+    def backlog(self, start: Offset) -> Backlog:
+        """Count the known files after ``start``."""
+        first = from_offset(start)
+        found = self._ledger_to(first).backlog(first)
+        return Backlog(found.files, found.bytes, self._complete)
+
+    def committed(self, end: Offset) -> None:
+        """Forget what was held for the batch."""
+        last = from_offset(end)
+        self._reuse.clear()
+        for seq in [each for each in self._bad if each <= last]:
+            del self._bad[seq]
+
+    def close(self) -> None:
+        """Let go of what is held; there are no connections to end."""
+        self._reuse.clear()
+
+    def _ledger_to(self, seq: int) -> Ledger:
+        """Give the ledger, loaded at least once and at least up to ``seq``.
+
+        Raises:
+            CheckpointCorruptError: A logged offset lies beyond it.
+        """
+        if not self._loaded or self._ledger.last_seq < seq:
+            self._ledger.refresh()
+            self._loaded = True
+        if self._ledger.last_seq < seq:
+            raise CheckpointCorruptError(
+                f"the offset log names file {seq:,}, the file ledger ends at"
+                f" {self._ledger.last_seq:,}",
+                where=f"{self._context.log.uri}/sources/{self._context.name}/files",
+                fix="restore the checkpoint folder from a backup, or reset the table",
+            )
+        return self._ledger
+
+    def _known_layout(self) -> Layout:
+        layout = self._resolve()
+        if layout is None:
+            raise SchemaInferenceError(
+                "there is no file with content yet to infer the columns from",
+                where=self._description.location,
+                fix='land a file, or declare the columns: schema="id BIGINT, ..."',
+            )
+        return layout
+
+    def _resolve(self) -> Layout | None:
+        """Find the layout: declared, else stored, else inferred and then stored."""
+        if self._layout is None:
+            stored = self._schemas.newest() or self._inferred()
+            self._layout = None if stored is None else Layout(stored.data, stored.partitions)
+        return self._layout
+
+    def _inferred(self) -> StoredSchema | None:
+        """Infer from the newest files; None when there is no file with content."""
+        reader = self._description.format
+        ledger = self._ledger_to(BEFORE_FIRST)
+        sampler = Sampler(self._landing.store, reader)
+        files = ledger.files(BEFORE_FIRST, ledger.last_seq)
+        chosen = sampler.choose(each.info for each in files)
+        data = reader.fixed_schema
+        if not sampler.folders or not (sampler.has_content or data):
+            return None
+        if data is None:
+            samples = sampler.samples(chosen)
+            data = reader.infer(samples, infer_types=self._description.infer_types)
+        layout = infer_layout(self._description, data, (f"{each}/" for each in sampler.folders))
+        check_limits(layout.data, where=self._description.location)
+        self._reuse = sampler.kept
+        found = StoredSchema(layout.data, layout.partitions)
+        if self._context.read_only:
+            return found
+        return self._schemas.evolve(lambda newest: newest or found)
+
+    def _evolve(self, layout: Layout, drift: t.Struct) -> None:
+        """Make new columns durable, on top of what others made durable meanwhile."""
+
+        def change(newest: StoredSchema | None) -> StoredSchema:
+            data = newest.data if newest else layout.data
+            return StoredSchema(merge_drift(data, drift, widen=False), layout.partitions)
+
+        stored = change(None) if self._context.read_only else self._schemas.evolve(change)
+        self._layout = Layout(stored.data, stored.partitions)
+
+    def _planned(self, first: int, last: int, layout: Layout) -> Iterator[PlannedFile]:
+        """Give the files of a batch; one whose folder values do not fit is bad from the start."""
+        names = layout.partitions.names
+        uri_of = self._landing.store.uri_of
+        cache: dict[str, tuple[str | None, ...] | BadFileError] = {}
+        for index, each in enumerate(self._ledger_to(last).files(first, last)):
+            info = each.info
+            values: tuple[str | None, ...] | BadFileError = ()
+            if names:
+                folder = info.key.rpartition("/")[0]
+                if folder not in cache:
+                    cache[folder] = _folder_values(folder, layout.partitions)
+                values = cache[folder]
+            if isinstance(values, BadFileError):
+                self._bad[each.seq] = values
+                values = (None,) * len(names)
+            file = InputFile(index, info, uri_of(info.key))
+            yield PlannedFile(file, each.seq, each.discovered_at, values)
+
+
+def _folder_values(folder: str, columns: t.Struct) -> tuple[str | None, ...] | BadFileError:
+    try:
+        return typed_values(raw_values_of(f"{folder}/", columns.names), columns)
+    except BadFileError as error:
+        return error
+
+
+def _version(info: ObjectInfo) -> str:
+    """Give what tells a version from another of the same size; time only for want of better."""
+    if info.etag is None and info.version is None:
+        return info.modified.isoformat()
+    return f"{info.etag or ''}{_FIELD}{info.version or ''}"

@@ -1,0 +1,131 @@
+"""The beginnings of some files, for schema inference."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from lakestream.errors import (
+    BadFileError,
+    LakestreamError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+)
+from lakestream.formats.base import Format, Sample
+from lakestream.formats.codec import decompress, suffix_of
+from lakestream.limits import MAX_WHOLE_FILE_BYTES, SAMPLE_BYTES, SAMPLE_FILES
+from lakestream.storage.base import ObjectInfo, ReadStore
+
+#: Of a file above this only the beginning is read, unless the format needs it whole.
+_HEAD_BYTES: Final = 1 * 2**20
+_DECOMPRESSED_BYTES: Final = 4 * 2**20
+_BUFFERED_BYTES: Final = 16 * 2**20
+#: Whole files kept for the first batch, so that they are not fetched twice.
+_REUSED_BYTES: Final = 32 * 2**20
+
+
+class Sampler:
+    """Reads samples within ``SAMPLE_FILES`` and ``SAMPLE_BYTES``.
+
+    Args:
+        store: Where from.
+        reader: The format, which says whether it needs whole and decompressed files.
+
+    Attributes:
+        kept: Bytes of whole files by key, as stored, for the first batch's reads.
+        folders: Where the files lie that ``choose`` looked at.
+        has_content: Whether one of them is not empty.
+    """
+
+    def __init__(self, store: ReadStore, reader: Format) -> None:
+        self._store = store
+        self._format = reader
+        self.kept: dict[str, bytes] = {}
+        self.folders: set[str] = set()
+        self.has_content = False
+        self._kept_bytes = 0
+
+    def choose(self, infos: Iterable[ObjectInfo]) -> list[ObjectInfo]:
+        """Pick the newest files that fit the limits; one always does."""
+        newest = heapq.nlargest(
+            SAMPLE_FILES, self._noted(infos), key=lambda each: (each.modified, each.key)
+        )
+        chosen: list[ObjectInfo] = []
+        size_bytes = 0
+        for info in newest:
+            cost = self._end(info)
+            if cost > MAX_WHOLE_FILE_BYTES:
+                continue
+            if chosen and size_bytes + cost > SAMPLE_BYTES:
+                break
+            size_bytes += cost
+            chosen.append(info)
+        return chosen
+
+    def _noted(self, infos: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
+        for info in infos:
+            self.folders.add(info.key.rpartition("/")[0])
+            if info.size_bytes:
+                self.has_content = True
+                yield info
+
+    def _end(self, info: ObjectInfo) -> int:
+        """Give how much of a file is read."""
+        return info.size_bytes if self._format.whole_files else min(info.size_bytes, _HEAD_BYTES)
+
+    def samples(self, chosen: list[ObjectInfo]) -> Iterator[Sample]:
+        """Read the chosen files' beginnings. Files that are gone or damaged are passed over.
+
+        Raises:
+            AccessDeniedError, StorageUnavailableError.
+        """
+        small = [each for each in chosen if each.size_bytes <= _HEAD_BYTES]
+        fetched = self._store.get_many(small, max_buffered_bytes=_BUFFERED_BYTES)
+        for info, data in zip(small, fetched, strict=True):
+            if not isinstance(data, LakestreamError):
+                self._keep(info, data)
+            yield from self._sample(info, data, whole=True)
+        for info in chosen:
+            if info.size_bytes > _HEAD_BYTES:
+                yield from self._sample(info, self._head(info), whole=self._format.whole_files)
+
+    def _head(self, info: ObjectInfo) -> bytes | LakestreamError:
+        try:
+            return self._store.get(info, end=self._end(info))
+        except LakestreamError as error:
+            return error
+
+    def _keep(self, info: ObjectInfo, data: bytes) -> None:
+        if self._kept_bytes + len(data) <= _REUSED_BYTES:
+            self.kept[info.key] = data
+            self._kept_bytes += len(data)
+
+    def _sample(
+        self, info: ObjectInfo, data: bytes | LakestreamError, *, whole: bool
+    ) -> Iterator[Sample]:
+        if isinstance(data, (ObjectNotFoundError, ObjectChangedError)):
+            return
+        if isinstance(data, LakestreamError):
+            raise data
+        uri = self._store.uri_of(info.key)
+        suffix = suffix_of(info.key) if self._format.compressible else None
+        if suffix is None:
+            yield Sample(uri, data, whole)
+            return
+        text, ended = self._decompressed(data, suffix)
+        if text and (ended or not self._format.whole_files):
+            yield Sample(uri, text, whole and ended)
+
+    def _decompressed(self, data: bytes, suffix: str) -> tuple[bytes, bool]:
+        """Give the beginning of what a compressed beginning holds, and whether it is all."""
+        limit = MAX_WHOLE_FILE_BYTES if self._format.whole_files else _DECOMPRESSED_BYTES
+        found = bytearray()
+        try:
+            for piece in decompress(iter((data,)), suffix):
+                found += piece
+                if len(found) >= limit:
+                    return bytes(found), False
+        except BadFileError:
+            return bytes(found), False
+        return bytes(found), True

@@ -1,0 +1,98 @@
+"""The schemas that a source has had: ``sources/<name>/schemas/<n>``, newest last."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from lakestream.checkpoint.log import EntryLog
+from lakestream.errors import CheckpointCorruptError, PlanError
+from lakestream.plan import types as t
+from lakestream.storage.base import LogStore
+
+_FORMAT_VERSION: Final = 1
+_WIDTH: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSchema:
+    """One version.
+
+    Args:
+        data: The columns looked for in the files.
+        partitions: The columns taken from folder names; they win over ``data``'s.
+    """
+
+    data: t.Struct
+    partitions: t.Struct
+
+
+class SchemaLog:
+    """Reads and appends schema versions.
+
+    Args:
+        store: The checkpoint.
+        folder: ``sources/<name>/schemas``.
+        options: What else shaped the rows (format and its options), for people.
+    """
+
+    def __init__(self, store: LogStore, folder: str, options: Mapping[str, str]) -> None:
+        self._log = EntryLog(store, folder, width=_WIDTH)
+        self._where = f"{store.uri}/{folder}"
+        self._options = dict(options)
+
+    def newest(self) -> StoredSchema | None:
+        """Load the newest version, or None before the first.
+
+        Raises:
+            CheckpointCorruptError: It cannot be read.
+        """
+        number = self._log.newest()
+        return None if number is None else self._read(number)
+
+    def _read(self, number: int) -> StoredSchema:
+        where = f"{self._where}/{number}"
+        data = self._log.read(number)
+        try:
+            tree = json.loads(data or b"")
+            found = StoredSchema(
+                _struct(t.from_json(tree["data"])), _struct(t.from_json(tree["partitions"]))
+            )
+        except (ValueError, KeyError, TypeError, PlanError) as error:
+            raise CheckpointCorruptError(
+                "a stored schema cannot be read",
+                where=where,
+                fix="restore the checkpoint folder from a backup",
+            ) from error
+        return found
+
+    def evolve(self, change: Callable[[StoredSchema | None], StoredSchema]) -> StoredSchema:
+        """Append what ``change`` makes of the newest version, and give what is newest then.
+
+        Several processes may evolve at once: who is refused applies its change to the winner's
+        version. A change that alters nothing appends nothing.
+        """
+        while True:
+            number = self._log.newest()
+            newest = None if number is None else self._read(number)
+            wanted = change(newest)
+            following = 0 if number is None else number + 1
+            if wanted == newest or self._log.append(following, self._text(wanted)):
+                return wanted
+
+    def _text(self, schema: StoredSchema) -> bytes:
+        tree = {
+            "version": _FORMAT_VERSION,
+            "data": t.to_json(schema.data),
+            "partitions": t.to_json(schema.partitions),
+            "options": self._options,
+        }
+        return json.dumps(tree, separators=(",", ":")).encode()
+
+
+def _struct(kind: t.SparkType) -> t.Struct:
+    if not isinstance(kind, t.Struct):
+        raise TypeError("not a struct")
+    return kind
