@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lakestream.checkpoint.offset_log import Offset
 from lakestream.errors import CheckpointCorruptError
-from lakestream.sources.base import Offset, ReadLimit
+from lakestream.sources.base import ReadLimit
 from lakestream.sources.files.planner import Sized, batch_end, from_offset, to_offset
 
 

@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_type_hints
 
-from lakestream.errors import ConfigError, UnknownOptionError, near_names
+from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.formats.base import Format, ParseMode
 from lakestream.plan import types as t
-from lakestream.sources.base import ReadLimit
 from lakestream.sources.files.description import Evolution, FilesDescription
-from lakestream.sources.files.glob import Glob, compile_glob, split_glob
-from lakestream.storage.location import EnvPath, PathLike, display
+from lakestream.sources.files.option_values import (
+    WHERE,
+    check_choice,
+    check_type,
+    checked_column,
+    checked_names,
+    checked_path,
+    moments,
+    name_filter,
+    read_limit,
+)
+from lakestream.sources.files.option_values import asset_key as read_asset_key
+from lakestream.storage.location import PathLike
 from lakestream.storage.options import StorageOptions
-from lakestream.units import parse_duration, parse_size
+from lakestream.units import parse_duration
 
 if TYPE_CHECKING:
     from lakestream.storage.options import OptionValue
@@ -38,7 +47,7 @@ _FORMATS: Final = {
     "binaryFile": ("lakestream.formats.binary_file", "BinaryFileFormat"),
 }
 _RESCUED: Final = "_rescued_data"
-_WHERE: Final = "read_files"
+_CORRUPT: Final = "_corrupt_record"
 
 
 def describe_files(
@@ -61,7 +70,7 @@ def describe_files(
     max_bytes_per_trigger: str | int | None = None,
     metadata_column: str | None = None,
     mode: ParseMode = "permissive",
-    column_name_of_corrupt_record: str = "_corrupt_record",
+    column_name_of_corrupt_record: str = _CORRUPT,
     reader_case_sensitive: bool = True,
     ignore_missing_files: bool = False,
     asset_key: str | Iterable[str] | None = None,
@@ -78,37 +87,22 @@ def describe_files(
         ConfigError: A value of the wrong kind, or options that exclude each other.
         PlanError: The schema or the hints cannot be read.
     """
-    switches = {
-        "infer_types": infer_types,
-        "include_existing_files": include_existing_files,
-        "recursive": recursive,
-        "reader_case_sensitive": reader_case_sensitive,
-        "ignore_missing_files": ignore_missing_files,
-    }
-    for option, value in switches.items():
-        _check_type(option, value, bool)
+    _check_switches(
+        infer_types=infer_types,
+        include_existing_files=include_existing_files,
+        recursive=recursive,
+        reader_case_sensitive=reader_case_sensitive,
+        ignore_missing_files=ignore_missing_files,
+    )
+    check_choice("mode", mode, get_args(ParseMode))
     reader = _build_format(format, dict(format_options or {}))
-    declared = _schema(schema)
-    if declared is not None and reader.fixed_schema is not None:
-        raise ConfigError(
-            f"format {reader.name!r} has columns of its own",
-            where="schema",
-            fix="leave schema out; select and cast what you need from the stream",
-        )
+    declared = _schema(schema, reader)
     _check_hints(schema_hints, declared)
     evolution = _evolution(schema_evolution, declared, reader)
-    after, before = (
-        _moment(modified_after, "modified_after"),
-        _moment(modified_before, "modified_before"),
-    )
-    if after and before and after >= before:
-        raise ConfigError(
-            "no time lies between modified_after and modified_before",
-            where=_WHERE,
-            fix="give an earlier modified_after or a later modified_before",
-        )
+    after, before = moments(modified_after, modified_before)
+    corrupt = checked_column(column_name_of_corrupt_record, "column_name_of_corrupt_record")
     found = FilesDescription(
-        path=_path(path),
+        path=checked_path(path),
         format=reader,
         schema=declared,
         schema_hints=schema_hints,
@@ -116,96 +110,83 @@ def describe_files(
         evolution=evolution,
         rescued_column=_rescued(rescued_data_column, evolution, declared, reader),
         include_existing=include_existing_files,
-        partition_columns=_names(partition_columns, "partition_columns"),
-        name_filter=_name_filter(path_glob_filter),
+        partition_columns=checked_names(partition_columns, "partition_columns"),
+        name_filter=name_filter(path_glob_filter),
         modified_after=after,
         modified_before=before,
         min_age=parse_duration(min_age, option="min_age"),
         recursive=recursive,
-        limit=_limit(max_files_per_trigger, max_bytes_per_trigger),
-        metadata_column=_column(metadata_column, "metadata_column"),
-        mode=_one_of(mode, get_args(ParseMode), "mode"),
-        corrupt_column=_column(column_name_of_corrupt_record, "column_name_of_corrupt_record")
-        or "_corrupt_record",
+        limit=read_limit(max_files_per_trigger, max_bytes_per_trigger),
+        metadata_column=checked_column(metadata_column, "metadata_column"),
+        mode=mode,
+        corrupt_column=corrupt or _CORRUPT,
         case_sensitive=reader_case_sensitive,
         ignore_missing=ignore_missing_files,
-        asset_key=_asset_key(asset_key),
-        storage_options=StorageOptions.of(storage_options, where=_WHERE),
+        asset_key=read_asset_key(asset_key),
+        storage_options=StorageOptions.of(storage_options, where=WHERE),
         filesystem=filesystem,
     )
     _check_columns(found)
     return found
 
 
-def _check_type(option: str, value: object, kind: type) -> None:
-    if not isinstance(value, kind):
-        raise ConfigError(
-            f"{option} must be {kind.__name__}, not {type(value).__name__}", where=_WHERE
-        )
-
-
-def _one_of(value: object, allowed: tuple[str, ...], option: str) -> Literal[ParseMode]:
-    if value not in allowed:
-        raise ConfigError(
-            f"{option} cannot be {value!r}", where=_WHERE, fix=near_names(str(value), allowed)
-        )
-    return cast("ParseMode", value)
-
-
-def _path(path: PathLike) -> PathLike:
-    """Check a path and its glob; what an ``ls.env`` stands for is checked when it is resolved."""
-    if not isinstance(path, EnvPath):
-        try:
-            text = path if isinstance(path, str) else path.__fspath__()
-        except AttributeError:
-            raise ConfigError(
-                f"path must be a str, a path or ls.env(...), not {type(path).__name__}",
-                where=_WHERE,
-            ) from None
-        if not isinstance(text, str) or not text.strip():
-            raise ConfigError("path is empty", where=_WHERE, fix="name a folder, file or glob")
-        path = text
-    _, pattern = split_glob(display(path))
-    if pattern is not None:
-        compile_glob(pattern, option="path")
-    return path
+def _check_switches(**switches: bool) -> None:
+    for option, value in switches.items():
+        check_type(option, value, bool)
 
 
 def _build_format(name: str, options: dict[str, object]) -> Format:
     """Build a format from its own options."""
-    if name not in _FORMATS:
-        raise ConfigError(
-            f"unknown format {name!r}", where=_WHERE, fix=near_names(str(name), _FORMATS)
-        )
-    module, kind = _FORMATS[name]
-    maker = getattr(import_module(module), kind)
-    known = [each.name for each in fields(maker) if each.init]
-    for option in options:
+    check_choice("format", name, tuple(_FORMATS))
+    maker = _maker(name)
+    kinds = get_type_hints(maker)
+    known = option_names(name)
+    for option, value in options.items():
         if option not in known:
-            raise _unknown_option(option, known, name)
+            raise _unknown_option(option, name)
+        if not isinstance(value, kinds[option]) or (kinds[option] is int and value is True):
+            wanted = getattr(kinds[option], "__name__", str(kinds[option]))
+            raise ConfigError(
+                f"{option} must be {wanted}, not {type(value).__name__}",
+                where=f"read_files(format={name!r})",
+            )
     return cast("Format", maker(**options))
 
 
-def _unknown_option(option: str, known: list[str], name: str) -> UnknownOptionError:
+def _maker(name: str) -> Any:  # noqa: ANN401 - each format's class has parameters of its own
+    module, kind = _FORMATS[name]
+    return getattr(import_module(module), kind)
+
+
+def option_names(name: str) -> list[str]:
+    """Give the options that a format alone understands."""
+    return [each.name for each in fields(_maker(name)) if each.init]
+
+
+def _unknown_option(option: str, name: str) -> UnknownOptionError:
     """Build the error for an option that neither ``read_files`` nor the format has."""
-    common = list(describe_files.__kwdefaults__ or {})
-    everything = sorted({*known, *common} - {"format_options"})
     where = f"read_files(format={name!r})"
-    for other, (module, kind) in _FORMATS.items():
-        names = {each.name for each in fields(getattr(import_module(module), kind))}
-        if option in names and not difflib.get_close_matches(option, everything, cutoff=0.9):
-            return UnknownOptionError(
-                f"option {option!r} is of format {other!r}, not of {name!r}",
-                where=where,
-                fix="leave it out, or read the other format",
-            )
-    return UnknownOptionError.from_names(option, everything, where=where)
+    others = [each for each in _FORMATS if option in option_names(each)]
+    if others:
+        return UnknownOptionError(
+            f"option {option!r} is of format {others[0]!r}, not of {name!r}",
+            where=where,
+            fix="leave it out, or read the other format",
+        )
+    common = set(describe_files.__kwdefaults__ or {}) - {"format_options"}
+    return UnknownOptionError.from_names(option, common.union(option_names(name)), where=where)
 
 
-def _schema(schema: object) -> t.Struct | None:
+def _schema(schema: object, reader: Format) -> t.Struct | None:
     """Read DDL text or anything with ``__arrow_c_schema__``."""
     if schema is None:
         return None
+    if reader.fixed_schema is not None:
+        raise ConfigError(
+            f"format {reader.name!r} has columns of its own",
+            where="schema",
+            fix="leave schema out; select and cast what you need from the stream",
+        )
     if isinstance(schema, str):
         return t.schema_of_ddl(schema)
     if isinstance(schema, t.Struct):
@@ -216,7 +197,7 @@ def _schema(schema: object) -> t.Struct | None:
         return spark_schema(schema)
     raise ConfigError(
         f"schema cannot be a {type(schema).__name__}",
-        where=_WHERE,
+        where=WHERE,
         fix='give DDL text, "id BIGINT, name STRING", or a pyarrow.Schema',
     )
 
@@ -224,11 +205,11 @@ def _schema(schema: object) -> t.Struct | None:
 def _check_hints(hints: str | None, declared: t.Struct | None) -> None:
     if hints is None:
         return
-    _check_type("schema_hints", hints, str)
+    check_type("schema_hints", hints, str)
     if declared is not None:
         raise ConfigError(
             "schema and schema_hints exclude each other",
-            where=_WHERE,
+            where=WHERE,
             fix="put the types into schema, or give hints alone and let the rest be inferred",
         )
     t.parse_ddl(hints)
@@ -243,7 +224,7 @@ def _evolution(
             if declared is not None or reader.fixed_schema is not None
             else ("add_new_columns")
         )
-    _one_of(wanted, get_args(EvolutionMode), "schema_evolution")
+    check_choice("schema_evolution", wanted, get_args(EvolutionMode))
     if wanted == "add_new_columns_with_type_widening":
         raise ConfigError(
             "a Delta table's columns cannot be widened: deltalake cannot change a column's type",
@@ -277,88 +258,10 @@ def _rescued(
                 where=f"rescued_data_column={name!r}",
                 fix="leave rescued_data_column out",
             )
-        return _column(name, "rescued_data_column")
+        return checked_column(name, "rescued_data_column")
     if reader.fixed_schema is not None:
         return None
     return _RESCUED if declared is None or evolution == "rescue" else None
-
-
-def _column(name: str | None, option: str) -> str | None:
-    if name is None:
-        return None
-    _check_type(option, name, str)
-    if not name.strip():
-        raise ConfigError(f"{option} is empty", where=_WHERE, fix="give a column name")
-    return name
-
-
-def _names(names: Iterable[str] | None, option: str) -> tuple[str, ...] | None:
-    if names is None:
-        return None
-    found = (
-        tuple(each.strip() for each in names.split(","))
-        if isinstance(names, str)
-        else (tuple(names))
-    )
-    found = tuple(each for each in found if each)
-    if len({each.casefold() for each in found}) < len(found):
-        raise ConfigError(f"{option} names a column twice", where=_WHERE, fix="name each once")
-    return found
-
-
-def _name_filter(text: str | None) -> Glob | None:
-    if text is None:
-        return None
-    _check_type("path_glob_filter", text, str)
-    if "/" in text:
-        raise ConfigError(
-            "path_glob_filter looks at file names only",
-            where=f"path_glob_filter={text!r}",
-            fix="put the folders into the path, which may be a glob",
-        )
-    return compile_glob(text, option="path_glob_filter")
-
-
-def _moment(value: datetime | str | None, option: str) -> datetime | None:
-    if value is None:
-        return None
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError as error:
-            raise ConfigError(
-                f"{option} is no time: {value!r}",
-                where=_WHERE,
-                fix='write it as "2026-11-21T10:00:00+00:00"; without a zone it is UTC',
-            ) from error
-    _check_type(option, value, datetime)
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
-
-def _limit(max_files: int | None, max_bytes: str | int | None) -> ReadLimit | None:
-    if max_files is None and max_bytes is None:
-        return None
-    if max_files is not None:
-        _check_type("max_files_per_trigger", max_files, int)
-        if isinstance(max_files, bool) or max_files < 1:
-            raise ConfigError(
-                f"max_files_per_trigger must be at least 1, not {max_files!r}", where=_WHERE
-            )
-    size = None
-    if max_bytes is not None:
-        size = parse_size(max_bytes, option="max_bytes_per_trigger")
-    return ReadLimit(max_files, size)
-
-
-def _asset_key(key: str | Iterable[str] | None) -> tuple[str, ...] | None:
-    if key is None:
-        return None
-    found = tuple(key.split("/")) if isinstance(key, str) else tuple(key)
-    if not found or not all(isinstance(each, str) and each for each in found):
-        raise ConfigError(
-            "asset_key has an empty part", where=_WHERE, fix='write it as "landing/orders"'
-        )
-    return found
 
 
 def _check_columns(description: FilesDescription) -> None:
@@ -367,7 +270,7 @@ def _check_columns(description: FilesDescription) -> None:
     names = [each.casefold() for each in beside if each is not None]
     if len(set(names)) < len(names):
         raise ConfigError(
-            "rescued_data_column and metadata_column have one name", where=_WHERE, fix="rename one"
+            "rescued_data_column and metadata_column have one name", where=WHERE, fix="rename one"
         )
     layout = description.declared_layout
     if layout is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Final
+from typing import Final, cast
 
 from arro3.core import DataType, RecordBatch
 
@@ -46,10 +46,10 @@ def pages(
 def candidates_of(page: RecordBatch, positions: Sequence[int]) -> list[Candidate]:
     """Give some rows of a listing page."""
     modified = page.column("last_modified").cast(TIMESTAMP).cast(DataType.int64())
-    columns: list[list[Any]] = [
-        modified.to_pylist(),  # type: ignore[list-item] - its stub says ndarray, it is a list
+    columns = (
+        cast("list[int]", modified.to_pylist()),
         *(values(page, name) for name in ("path", "size", "e_tag", "version")),
-    ]
+    )
     if len(positions) == page.num_rows:
         return [Candidate(*each) for each in zip(*columns, strict=True)]
     return [Candidate(*(column[at] for column in columns)) for at in positions]

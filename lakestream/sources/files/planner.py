@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from lakestream.checkpoint.offset_log import Offset
 from lakestream.errors import CheckpointCorruptError
-from lakestream.sources.base import Offset, ReadLimit
+from lakestream.sources.base import ReadLimit
 
 #: The offset before the first file.
 BEFORE_FIRST: Final = -1

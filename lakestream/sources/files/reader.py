@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from lakestream.checkpoint.offset_log import Offset
 from lakestream.errors import (
     BadFileError,
     CheckpointCorruptError,
@@ -14,7 +15,7 @@ from lakestream.errors import (
 from lakestream.formats.base import DecodePlan, InputFile
 from lakestream.formats.schema import check_limits, merge_drift
 from lakestream.plan import types as t
-from lakestream.sources.base import Backlog, BatchRead, Offset, ReadLimit, SourceContext
+from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
 from lakestream.sources.files.attempt import FilesRead, Lessons
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile

@@ -1,0 +1,232 @@
+"""``ls.read_files``: files that land in a folder or bucket, as a stream."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, TypedDict, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime, timedelta
+    from typing import Unpack
+
+    from lakestream.formats.base import ParseMode
+    from lakestream.sources.files.describe import EvolutionMode
+    from lakestream.storage.location import PathLike
+    from lakestream.storage.options import OptionValue
+    from lakestream.stream import Stream
+
+
+class FilesOptions(TypedDict, total=False):
+    """The options of every format; ``read_files`` describes each."""
+
+    schema: object
+    schema_hints: str | None
+    infer_types: bool
+    schema_evolution: EvolutionMode | None
+    rescued_data_column: str | None
+    include_existing_files: bool
+    partition_columns: Iterable[str] | None
+    path_glob_filter: str | None
+    modified_after: datetime | str | None
+    modified_before: datetime | str | None
+    min_age: str | timedelta | float
+    recursive: bool
+    max_files_per_trigger: int | None
+    max_bytes_per_trigger: str | int | None
+    metadata_column: str | None
+    mode: ParseMode
+    column_name_of_corrupt_record: str
+    reader_case_sensitive: bool
+    ignore_missing_files: bool
+    asset_key: str | Iterable[str] | None
+    storage_options: Mapping[str, OptionValue] | None
+    filesystem: object | None
+
+
+class JsonOptions(FilesOptions, total=False):
+    """JSON's own options; ``lakestream.formats.json.JsonFormat`` describes each."""
+
+    multi_line: bool
+    allow_non_numeric_numbers: bool
+    infer_timestamp: bool
+    prefers_decimal: bool
+    primitives_as_string: bool
+    drop_field_if_all_null: bool
+    timestamp_format: str | None
+    date_format: str | None
+
+
+class CsvOptions(FilesOptions, total=False):
+    """CSV's own options; ``lakestream.formats.csv.CsvFormat`` describes each."""
+
+    header: bool
+    sep: str
+    quote: str | None
+    escape: str | None
+    comment: str | None
+    skip_rows: int
+    line_sep: str | None
+    multi_line: bool
+    encoding: str
+    null_value: str
+    empty_value: str
+    nan_value: str
+    positive_inf: str
+    negative_inf: str
+    date_format: str | None
+    timestamp_format: str | None
+    prefer_date: bool
+    ignore_leading_white_space: bool
+    ignore_trailing_white_space: bool
+    max_columns: int
+
+
+class TextOptions(FilesOptions, total=False):
+    """Text's own options; ``lakestream.formats.text.TextFormat`` describes each."""
+
+    whole_text: bool
+    line_sep: str | None
+    encoding: str
+
+
+@overload
+def read_files(
+    path: PathLike, *, format: Literal["json"], **options: Unpack[JsonOptions]
+) -> Stream: ...
+@overload
+def read_files(
+    path: PathLike, *, format: Literal["csv"], **options: Unpack[CsvOptions]
+) -> Stream: ...
+@overload
+def read_files(
+    path: PathLike, *, format: Literal["text"], **options: Unpack[TextOptions]
+) -> Stream: ...
+@overload
+def read_files(
+    path: PathLike, *, format: Literal["parquet", "binaryFile"], **options: Unpack[FilesOptions]
+) -> Stream: ...
+def read_files(
+    path: PathLike,
+    *,
+    format: str,  # noqa: A002 - Spark's word
+    schema: object = None,
+    schema_hints: str | None = None,
+    infer_types: bool = True,
+    schema_evolution: EvolutionMode | None = None,
+    rescued_data_column: str | None = None,
+    include_existing_files: bool = True,
+    partition_columns: Iterable[str] | None = None,
+    path_glob_filter: str | None = None,
+    modified_after: datetime | str | None = None,
+    modified_before: datetime | str | None = None,
+    min_age: str | timedelta | float = 0,
+    recursive: bool = True,
+    max_files_per_trigger: int | None = None,
+    max_bytes_per_trigger: str | int | None = None,
+    metadata_column: str | None = None,
+    mode: ParseMode = "permissive",
+    column_name_of_corrupt_record: str = "_corrupt_record",
+    reader_case_sensitive: bool = True,
+    ignore_missing_files: bool = False,
+    asset_key: str | Iterable[str] | None = None,
+    storage_options: Mapping[str, OptionValue] | None = None,
+    filesystem: object | None = None,
+    **format_options: object,
+) -> Stream:
+    """Read the files that land in a folder or bucket as a stream, each file exactly once.
+
+    Nothing is read here: options are checked, and the stream is read by a run.
+
+    Args:
+        path: A folder, a file, or a glob (``? * [abc] [a-z] [^a] {ab,cd}``; ``*`` stays within
+            a folder, and a matched folder brings all that is below it), local or a URI;
+            ``ls.env`` may stand in it. Names that start with ``.`` or ``_`` are skipped as in
+            Spark, except ``_name=value`` folders.
+        format: ``json`` (a record a line), ``csv``, ``parquet``, ``text`` or ``binaryFile``.
+            Textual formats may be compressed: ``.gz``, ``.bz2``, ``.xz``.
+        schema: The columns as DDL (``"id BIGINT, price DECIMAL(10,2)"``), a ``pyarrow.Schema``
+            or anything with ``__arrow_c_schema__``. None infers them from a sample.
+        schema_hints: DDL that pins types of inferred columns, nested ones by dotted paths
+            (``a.b INT, tags.element STRING``), and adds columns that were not seen yet.
+        infer_types: False reads the columns of JSON and CSV as strings.
+        schema_evolution: What an unknown column does. ``add_new_columns`` adds it within the
+            batch (the default when the schema is inferred); ``rescue`` keeps its values in the
+            rescued data column; ``fail_on_new_columns`` stops; ``none`` leaves it out, or
+            rescues it if there is a rescued data column (the default with ``schema``).
+        rescued_data_column: Name of the string column for values that do not fit. By default
+            ``_rescued_data`` when the schema is inferred, and none with ``schema``.
+        include_existing_files: False ignores what is there before the first start. Looked at
+            on the first start only.
+        partition_columns: ``key=value`` folders to make columns of; absent ones are null. None
+            takes all when the schema is inferred. They win over data of the same name.
+        path_glob_filter: Glob on the file's name.
+        modified_after: Only files modified after this time (exclusive; without a zone UTC).
+        modified_before: Only files modified before this time (exclusive).
+        min_age: Files younger than this wait for a later discovery: for writers that fill
+            local files slowly in place. By default nothing waits.
+        recursive: False does not enter folders, except ``key=value`` ones.
+        max_files_per_trigger: At most so many files a batch. None adapts.
+        max_bytes_per_trigger: A batch ends with the file that crosses this size (``"10g"`` or
+            bytes of files as they are stored). None adapts.
+        metadata_column: Name of a struct column to add: ``file_path``, ``file_name``,
+            ``file_size``, ``file_modification_time``, ``file_block_start``,
+            ``file_block_length``, ``seq`` (its place in the ledger) and ``discovered_at``.
+        mode: What a malformed record does: ``permissive`` puts it into quarantine,
+            ``dropmalformed`` counts and drops it, ``failfast`` stops the batch.
+        column_name_of_corrupt_record: Where the schema has a string column of this name,
+            malformed records become rows with their text in it, instead of going to quarantine.
+        reader_case_sensitive: False matches names whatever their case.
+        ignore_missing_files: True leaves files out that were removed or overwritten between
+            discovery and read, and records them; by default they stop the query.
+        asset_key: The Dagster asset that is this location: ``"landing/orders"`` or its parts.
+        storage_options: For the store, under object_store's names; values may be ``ls.env``.
+        filesystem: An fsspec filesystem to read through.
+        **format_options: What the format alone understands: see ``lakestream.formats``.
+
+    Returns:
+        A stream of the data columns, partition columns, rescued data column (string, null where
+        all fits) and metadata column, in this order; all are nullable.
+
+    Raises:
+        UnknownOptionError: An option that neither ``read_files`` nor the format has.
+        ConfigError: A value of the wrong kind, or options that exclude each other.
+        PlanError: The schema or the hints cannot be read.
+
+    Delivery: exactly once for each discovered file; a file is known by its path, so one that is
+    overwritten after discovery is not read again. Malformed records and unreadable files are
+    listed in quarantine with a reason.
+
+    Cost: one listing a discovery; memory does not grow with the number or size of files in a
+    batch, beyond about 1 KB a file.
+    """
+    from lakestream.sources.files.describe import describe_files  # noqa: PLC0415 - start-up
+    from lakestream.stream import Stream  # noqa: PLC0415 - start-up
+
+    description = describe_files(
+        path,
+        format=format,
+        schema=schema,
+        schema_hints=schema_hints,
+        infer_types=infer_types,
+        schema_evolution=schema_evolution,
+        rescued_data_column=rescued_data_column,
+        include_existing_files=include_existing_files,
+        partition_columns=partition_columns,
+        path_glob_filter=path_glob_filter,
+        modified_after=modified_after,
+        modified_before=modified_before,
+        min_age=min_age,
+        recursive=recursive,
+        max_files_per_trigger=max_files_per_trigger,
+        max_bytes_per_trigger=max_bytes_per_trigger,
+        metadata_column=metadata_column,
+        mode=mode,
+        column_name_of_corrupt_record=column_name_of_corrupt_record,
+        reader_case_sensitive=reader_case_sensitive,
+        ignore_missing_files=ignore_missing_files,
+        asset_key=asset_key,
+        storage_options=storage_options,
+        filesystem=filesystem,
+        format_options=format_options,
+    )
+    return Stream.from_source(description)
