@@ -140,7 +140,7 @@ class JsonFormat:
         decoder = BlockDecoder(plan, self._exact_rules(plan), self._validator(plan))
         cut = document_blocks if self.multi_line else line_blocks
         delivery = Delivery(outcomes)
-        for parsed in in_order(cut(chunks), decoder.judge, decoder.parse):
+        for parsed in in_order(cut(chunks), decoder.decode):
             yield from delivery.deliver(parsed)
 
     def _rules(self, *, types: bool = True) -> InferenceRules:

@@ -8,7 +8,7 @@ cut there. Memory is one chunk, one block, and one unfinished record of at most
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -183,7 +183,9 @@ class _LineCutter:
         self._line, self._started, self._skipping = 1, False, False
 
 
-def line_blocks(chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def line_blocks(
+    chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES
+) -> Generator[Block, None, None]:
     """Cut newline-delimited records.
 
     A byte order mark at a file's start is left out, a missing last line end is added.
@@ -194,7 +196,9 @@ def line_blocks(chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES) -> 
     yield from cutter.flush()
 
 
-def document_blocks(chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
+def document_blocks(
+    chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES
+) -> Generator[Block, None, None]:
     """Cut whole files: a JSON array gives its elements, anything else is one record.
 
     A record's "line" is its 1-based number in the file.

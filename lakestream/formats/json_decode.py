@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from operator import length_hint
 from typing import Final
 
 import msgspec
@@ -92,7 +93,7 @@ class Parsed:
 
 
 class BlockDecoder:
-    """Decodes blocks for one plan. ``judge`` and ``parse`` hold no state between blocks."""
+    """Decodes blocks for one plan. Holds no state between blocks; used by several threads."""
 
     def __init__(self, plan: DecodePlan, rules: ExactRules, validator: Validator) -> None:
         self._plan = plan
@@ -106,13 +107,17 @@ class BlockDecoder:
         rescued = ((plan.rescued_column, t.STRING),) if plan.rescued_column is not None else ()
         self._schema = arrow_schema(t.Struct((*plan.schema.fields, *rescued)))
 
-    def judge(self, block: Block) -> Judged:
-        """Find out which records of a block need the exact path, and take it for those.
+    def decode(self, block: Block) -> Parsed:
+        """Judge a block and parse its columns; other Python threads run during the parsing.
 
         Raises:
             BadRecordError: ``mode="failfast"``.
             NewColumnsError: ``unknown="fail"``.
         """
+        return self._parse(self._judge(block))
+
+    def _judge(self, block: Block) -> Judged:
+        """Find out which records of a block need the exact path, and take it for those."""
         if block.overlong:
             return self._judge_overlong(block)
         if not self._takes_whole(block):
@@ -123,8 +128,7 @@ class BlockDecoder:
             judged.tally(part.file).rows += part.lines
         return judged
 
-    def parse(self, judged: Judged) -> Parsed:
-        """Parse the columns of a judged block. Other Python threads run meanwhile."""
+    def _parse(self, judged: Judged) -> Parsed:
         if not judged.rows:
             return Parsed(judged, [])
         batches = self._columns(judged)
@@ -187,21 +191,34 @@ class BlockDecoder:
         self, judged: Judged, part: Part, records: list[bytes], *, every: bool
     ) -> list[bytes]:
         """Give one part's records for the column parser."""
-        decode, decimals = self._decoder.decode, self._decimals
-        rows: list[bytes] = []
-        for line, record in enumerate(records, part.first_line):
-            if not every:
-                try:
-                    if decimals.accepts((decode(record),)):
-                        rows.append(record)
-                        continue
-                except REFUSALS:
-                    pass
-            if record.strip():
-                row = self._row_of(judged, part.file, line, record)
-                if row is not None:
-                    rows.append(row)
-        return rows
+        rows: list[bytes | None] = [*records]
+        for i in range(len(records)) if every else self._refused(records):
+            record = records[i]
+            rows[i] = (
+                self._row_of(judged, part.file, part.first_line + i, record)
+                if record.strip()
+                else None
+            )
+        return [row for row in rows if row is not None]
+
+    def _refused(self, records: list[bytes]) -> Iterator[int]:
+        """Give the positions of the records that need the exact path, blank ones included.
+
+        The loop over good records runs in C: ``map`` goes on behind a record that raised.
+        """
+        left = iter(records)
+        checked = map(self._check_row if self._decimals.needed else self._decoder.decode, left)
+        while True:
+            try:
+                deque(checked, maxlen=0)
+            except REFUSALS:
+                yield len(records) - length_hint(left) - 1
+            else:
+                return
+
+    def _check_row(self, record: bytes) -> None:
+        if not self._decimals.accepts((self._decoder.decode(record),)):
+            raise ArithmeticError
 
     def _row_of(self, judged: Judged, file: InputFile, line: int, record: bytes) -> bytes | None:
         """Take the exact path for one record that is not blank."""

@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
+from operator import attrgetter
 from typing import Annotated, Any, Final, Optional
 
 import msgspec
@@ -88,7 +89,7 @@ class Validator:
         spoken = {attribute: name for attribute, name, _ in named if _nameable(name)}
         return msgspec.defstruct(
             "Row",
-            [(a, self.value(each), None) for a, _, each in named if a in spoken],  # type: ignore[misc]
+            [(a, self.value(each), None) for a, _, each in named if a in spoken],
             rename=spoken,
             # A field that msgspec cannot name must count as unknown, else it goes unchecked.
             forbid_unknown_fields=self.forbid_unknown or len(spoken) < len(named),
@@ -132,7 +133,7 @@ def has_decimals(kind: t.SparkType) -> bool:
             return False
 
 
-def _check(kind: t.SparkType, values: Sequence[object]) -> None:
+def _check(kind: t.SparkType, values: Sequence[Any]) -> None:
     """Raise an ``ArithmeticError`` for a value that would be rounded or does not fit."""
     match kind:
         case t.Decimal(precision, scale):
@@ -140,19 +141,19 @@ def _check(kind: t.SparkType, values: Sequence[object]) -> None:
                 precision, traps=[decimal.Inexact, decimal.InvalidOperation, decimal.Overflow]
             )
             unit = decimal.Decimal((0, (1,), -scale))
-            deque(map(context.quantize, values, repeat(unit)), maxlen=0)  # type: ignore[arg-type]
+            deque(map(context.quantize, values, repeat(unit)), maxlen=0)
         case t.Array(element):
-            _check(element, [v for v in chain.from_iterable(values) if v is not None])  # type: ignore[arg-type]
+            _check(element, [item for item in chain.from_iterable(values) if item is not None])
         case t.Struct(fields):
             for attribute, each in _decimal_fields(fields):
-                # A field that msgspec cannot name is not there; its rows are exact ones.
-                found = (getattr(row, attribute, None) for row in values)
+                found = map(attrgetter(attribute), values)
                 _check(each, [value for value in found if value is not None])
 
 
 def _decimal_fields(
     fields: tuple[tuple[str, t.SparkType], ...],
 ) -> Iterator[tuple[str, t.SparkType]]:
-    for i, (_, kind) in enumerate(fields):
-        if has_decimals(kind):
+    for i, (name, kind) in enumerate(fields):
+        # A field that msgspec cannot name is not in the rows: those that have it are refused.
+        if has_decimals(kind) and _nameable(name):
             yield f"f{i}", kind
