@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import NewType, Protocol
+from typing import Final, Protocol
 
 from arro3.core import RecordBatchReader
 
 from lakestream.checkpoint.batch_records import AttemptRecords
+from lakestream.checkpoint.offset_log import Offset as Offset  # noqa: PLC0414 - a source's word
 from lakestream.clock import Clock
 from lakestream.plan.description import Description
 from lakestream.plan.types import Struct
 from lakestream.storage.base import LogStore
-
-Offset = NewType("Offset", str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +52,10 @@ class DiscoveryFilter:
     the ledger (replay). Files whose rows are in the table never get one."""
 
 
+#: A run that is narrowed to nothing in particular.
+EVERYTHING: Final = DiscoveryFilter()
+
+
 @dataclass(frozen=True, slots=True)
 class SourceContext:
     """What a description needs to open a reader.
@@ -68,7 +71,7 @@ class SourceContext:
     name: str
     log: LogStore
     clock: Clock
-    discovery: DiscoveryFilter = DiscoveryFilter()
+    discovery: DiscoveryFilter = EVERYTHING
     read_only: bool = False
 
 

@@ -1,0 +1,192 @@
+"""Where things are: paths and URIs as the user writes them, resolved when a run starts."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import unquote
+
+from lakestream.errors import ConfigError, EnvironmentNotSetError
+
+_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_USER_INFO: Final = re.compile(r"(?<=://)[^/@]*@")
+_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: Other spellings of a scheme.
+_SAME: Final = {"s3a": "s3", "s3n": "s3"}
+
+
+@dataclass(frozen=True, slots=True)
+class EnvPath:
+    """A path or value below an environment variable, resolved when a run starts.
+
+    Args:
+        name: The environment variable.
+        parts: What follows it, joined with ``/``.
+    """
+
+    name: str
+    parts: tuple[str, ...] = ()
+
+    def __truediv__(self, other: str) -> EnvPath:
+        """Give a path below this one."""
+        return EnvPath(self.name, (*self.parts, *(part for part in other.split("/") if part)))
+
+    def __str__(self) -> str:
+        """Give the name, never the value."""
+        return self.display
+
+    @property
+    def display(self) -> str:
+        """The path with the variable's name in place of its value: ``$LAKE/bronze/orders``."""
+        return "/".join((f"${self.name}", *self.parts))
+
+
+PathLike = str | os.PathLike[str] | EnvPath
+
+
+def env(name: str) -> EnvPath:
+    """Stand for an environment variable where a path or a storage option goes.
+
+    ``ls.env("LAKE") / "bronze/orders"`` is resolved when a run starts and shown by name only.
+
+    Raises:
+        ConfigError: ``name`` cannot be a variable's name.
+    """
+    if not _VARIABLE.fullmatch(name):
+        raise ConfigError(
+            f"not the name of an environment variable: {name!r}",
+            fix='write ls.env("LAKE") / "bronze/orders"',
+        )
+    return EnvPath(name)
+
+
+def resolve(path: PathLike) -> str:
+    """Give the path as text, with the environment's values in it.
+
+    Raises:
+        EnvironmentNotSetError: A variable is not set, or is empty.
+    """
+    if not isinstance(path, EnvPath):
+        return os.fspath(path)
+    value = os.environ.get(path.name)
+    if not value:
+        raise EnvironmentNotSetError(
+            f"environment variable {path.name} is not set",
+            where=path.display,
+            fix=f"set {path.name} where the run starts",
+        )
+    return "/".join((value.rstrip("/"), *path.parts)) if path.parts else value
+
+
+def display(path: PathLike) -> str:
+    """Give the path as it may be shown: variables by name, credentials in a URI as ``***``."""
+    if isinstance(path, EnvPath):
+        return path.display
+    text = os.fspath(path)
+    if not _SCHEME.fullmatch(text):
+        return text
+    whole, mark, _ = _USER_INFO.sub("***@", text, count=1).partition("?")
+    return whole + ("?***" if mark else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """A resolved place.
+
+    Args:
+        uri: Canonical: an absolute path on the local disk, else a URI without trailing slash.
+        scheme: ``file``, ``s3``, ``memory``, or any that fsspec knows.
+    """
+
+    uri: str
+    scheme: str
+
+    def __str__(self) -> str:
+        """Give the URI without credentials."""
+        return display(self.uri)
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is on the local disk."""
+        return self.scheme == "file"
+
+    @property
+    def local_path(self) -> str:
+        """The absolute path on the local disk."""
+        assert self.is_local, "only a local location has a path"  # noqa: S101
+        return self.uri
+
+    @property
+    def bucket(self) -> str:
+        """The bucket, or the name of a memory store."""
+        return self.uri.partition("://")[2].partition("/")[0]
+
+    @property
+    def prefix(self) -> str:
+        """The key below the bucket, without slashes at its ends."""
+        return self.uri.partition("://")[2].partition("/")[2]
+
+    def child(self, *parts: str) -> Location:
+        """Give a place below this one.
+
+        Raises:
+            ConfigError: A part leads elsewhere (``..``) or is empty.
+        """
+        segments = [segment for part in parts for segment in part.split("/")]
+        _refuse_odd_segments(segments, "/".join(parts))
+        return Location("/".join((self.uri.rstrip("/"), *segments)), self.scheme)
+
+
+def parse_location(path: PathLike) -> Location:
+    """Resolve a path and bring it to its canonical form.
+
+    Raises:
+        EnvironmentNotSetError: It stands below a variable that is not set.
+        ConfigError: It is empty, holds credentials, or is no usable URI.
+    """
+    text = resolve(path)
+    if not text.strip() or "\0" in text:
+        raise ConfigError("a path is empty or no path at all", fix="give a folder or a URI")
+    match = _SCHEME.fullmatch(text)
+    if match is None:
+        return Location(_absolute(text), "file")
+    scheme = _SAME.get(match[1].lower(), match[1].lower())
+    if scheme == "file":
+        return Location(_local_of_uri(match[2], path), "file")
+    if scheme not in {"s3", "memory"}:
+        return Location(f"{scheme}://{match[2].rstrip('/')}", scheme)
+    bucket, _, prefix = match[2].rstrip("/").partition("/")
+    if not bucket or "@" in bucket:
+        raise ConfigError(
+            "a URI needs a bucket, without credentials",
+            where=display(path),
+            fix=f"write {scheme}://bucket/folder; credentials go to storage_options",
+        )
+    segments = prefix.split("/") if prefix else []
+    _refuse_odd_segments(segments, display(path))
+    return Location("/".join((f"{scheme}://{bucket}", *segments)), scheme)
+
+
+def _absolute(text: str) -> str:
+    return os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - Path drops odd names
+
+
+def _local_of_uri(rest: str, path: PathLike) -> str:
+    host, slash, tail = rest.partition("/")
+    if host not in {"", "localhost"} or not slash:
+        raise ConfigError(
+            "a file URI needs an absolute path",
+            where=display(path),
+            fix="write file:///folder or just /folder",
+        )
+    return _absolute("/" + unquote(tail, errors="surrogateescape"))
+
+
+def _refuse_odd_segments(segments: list[str], where: str) -> None:
+    for segment in segments:
+        if segment in {"", ".", ".."}:
+            raise ConfigError(
+                f"a path has the segment {segment!r}", where=where, fix="write it without"
+            )

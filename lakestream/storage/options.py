@@ -1,0 +1,214 @@
+"""One dict of storage options for every layer: validated here, split for each library.
+
+deltalake swallows names it does not know and obstore panics on some that stand in the wrong
+place, so no option reaches a library unchecked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from lakestream.errors import ConfigError, UnknownOptionError
+from lakestream.storage import option_names as names
+from lakestream.storage.location import EnvPath, resolve
+from lakestream.units import parse_duration
+
+_TRUE: Final = frozenset({"true", "1", "yes", "on", "y"})
+_FALSE: Final = frozenset({"false", "0", "no", "off", "n"})
+_DURATIONS: Final = names.CLIENT_DURATIONS | {"retry_timeout", "init_backoff", "max_backoff"}
+#: A checkpoint request may repeat for at most this long.
+_RETRY_TIMEOUT: Final = timedelta(seconds=60)
+
+OptionValue = str | int | float | bool | timedelta | EnvPath
+
+
+@dataclass(frozen=True, slots=True)
+class ObstoreOptions:
+    """The three places where obstore takes options; their repr shows no value."""
+
+    config: Mapping[str, str]
+    client_options: Mapping[str, str | bool | timedelta]
+    retry_config: Mapping[str, object]
+
+    def __repr__(self) -> str:
+        """Give the names only."""
+        shown = sorted({*self.config, *self.client_options, *self.retry_config})
+        return f"ObstoreOptions({', '.join(shown)})"
+
+
+@dataclass(frozen=True, slots=True)
+class StorageOptions:
+    """Options by name, in lower case and sorted; equal options are equal and hash alike."""
+
+    items: tuple[tuple[str, str | EnvPath], ...] = ()
+
+    @classmethod
+    def of(cls, mapping: Mapping[str, OptionValue] | None, *, where: str) -> StorageOptions:
+        """Check the names and values of a user's dict.
+
+        Args:
+            mapping: object_store's names in any spelling it takes (``AWS_REGION``,
+                ``aws_region``, ``region``), client options (``allow_http``, ``timeout``) and
+                retry options (``max_retries``, ``retry_timeout``). Values may be ``ls.env``.
+            where: What the options belong to, for messages.
+
+        Raises:
+            UnknownOptionError: A name that no store knows, with the near ones.
+            ConfigError: A value of the wrong kind, one option given twice, or an option that
+                gives up atomic commits.
+        """
+        known = names.known_names()
+        found: dict[str, str | EnvPath] = {}
+        for name, value in (mapping or {}).items():
+            lower = name.lower()
+            if lower in names.UNSAFE:
+                raise ConfigError(
+                    f"{name} is refused: with it two writers overwrite each other's commits",
+                    where=where,
+                    fix="leave it out; S3 has conditional writes",
+                )
+            if lower not in known:
+                raise UnknownOptionError.from_names(name, known, where=where)
+            key = names.SHARED.get(lower, lower)
+            if key in found:
+                raise ConfigError(f"option {key} is given twice", where=where, fix="give it once")
+            found[key] = _text(key, value, where)
+        options = cls(tuple(sorted(found.items(), key=lambda item: item[0])))
+        options._refuse_two_spellings(where)
+        return options
+
+    def __repr__(self) -> str:
+        """Give the names; values may be secrets."""
+        return f"StorageOptions({', '.join(f'{name}=***' for name, _ in self.items)})"
+
+    def for_deltalake(self, scheme: str) -> dict[str, str] | None:
+        """Give deltalake's flat dict for a store, or None when there is nothing to say.
+
+        Raises:
+            EnvironmentNotSetError: A value stands for a variable that is not set.
+        """
+        if scheme not in names.STORE_OF_SCHEME:
+            return None
+        found = self._of_store(scheme)
+        for name, text in self._shared().items():
+            key = f"backoff_config.{name}" if name in names.BACKOFF else name
+            is_duration = name in _DURATIONS
+            found[key] = _milliseconds(parse_duration(text, option=name)) if is_duration else text
+        return found or None
+
+    def for_obstore(self, scheme: str) -> ObstoreOptions:
+        """Give obstore's three dicts for a store.
+
+        Raises:
+            EnvironmentNotSetError: A value stands for a variable that is not set.
+        """
+        shared = self._shared()
+        client: dict[str, str | bool | timedelta] = {}
+        for name, text in shared.items():
+            if name in names.CLIENT_FLAGS:
+                client[name] = text.lower() in _TRUE
+            elif name in names.CLIENT_DURATIONS:
+                client[name] = parse_duration(text, option=name)
+            elif name in names.CLIENT_TEXTS:
+                client[name] = text
+        return ObstoreOptions(self._of_store(scheme), client, _retry_config(shared))
+
+    def for_s3fs(self) -> dict[str, object]:
+        """Give the keyword arguments of ``s3fs.S3FileSystem``.
+
+        Raises:
+            EnvironmentNotSetError: A value stands for a variable that is not set.
+        """
+        aws = self._of_store("s3")
+        renamed = {
+            "aws_access_key_id": "key",
+            "aws_secret_access_key": "secret",
+            "aws_session_token": "token",
+        }
+        found: dict[str, object] = {new: aws[old] for old, new in renamed.items() if old in aws}
+        if aws.get("aws_skip_signature") in _TRUE:
+            found["anon"] = True
+        client = {
+            "endpoint_url": aws.get("aws_endpoint"),
+            "region_name": aws.get("aws_region") or aws.get("aws_default_region"),
+        }
+        found["client_kwargs"] = {name: value for name, value in client.items() if value}
+        return found
+
+    def _of_store(self, scheme: str) -> dict[str, str]:
+        table = names.BY_STORE.get(names.STORE_OF_SCHEME.get(scheme, ""), {})
+        return {table[name]: resolve(value) for name, value in self.items if name in table}
+
+    def _shared(self) -> dict[str, str]:
+        return {name: resolve(value) for name, value in self.items if name in names.SHARED}
+
+    def _refuse_two_spellings(self, where: str) -> None:
+        for table in names.BY_STORE.values():
+            used = [table[name] for name, _ in self.items if name in table]
+            twice = next((name for name in used if used.count(name) > 1), None)
+            if twice is not None:
+                raise ConfigError(
+                    f"option {twice} is given twice, in two spellings",
+                    where=where,
+                    fix="give it once",
+                )
+
+
+def _text(name: str, value: OptionValue, where: str) -> str | EnvPath:
+    if isinstance(value, EnvPath):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, timedelta):
+        return _milliseconds(value)
+    if not isinstance(value, str | int | float):
+        raise ConfigError(
+            f"option {name} is a {type(value).__name__}",
+            where=where,
+            fix="give a string, a number, True or False, or ls.env(NAME)",
+        )
+    text = str(value)
+    if name in names.CLIENT_FLAGS and text.lower() not in _TRUE | _FALSE:
+        raise ConfigError(f"option {name} is neither true nor false", where=where, fix="say true")
+    if name in _DURATIONS:
+        return _milliseconds(_duration(name, value, where))
+    if name in {"max_retries", "base"} and not text.replace(".", "", 1).isdecimal():
+        raise ConfigError(f"option {name} is no number", where=where, fix="give a number")
+    if name.removeprefix("aws_") == "conditional_put" and text.lower() != "etag":
+        raise ConfigError(
+            f"option {name} gives up atomic commits", where=where, fix='leave it out, or "etag"'
+        )
+    return text.lower() if name in names.CLIENT_FLAGS else text
+
+
+def _duration(name: str, value: str | float, where: str) -> timedelta:
+    try:
+        seconds: str | float = float(value)
+    except ValueError:
+        seconds = value
+    try:
+        return parse_duration(seconds, option=name)
+    except ConfigError as error:
+        raise ConfigError(error.what, where=where, fix=error.fix) from error
+
+
+def _milliseconds(duration: timedelta) -> str:
+    return f"{duration // timedelta(milliseconds=1)}ms"
+
+
+def _retry_config(shared: Mapping[str, str]) -> dict[str, object]:
+    backoff: dict[str, object] = {}
+    for name in ("init_backoff", "max_backoff"):
+        if name in shared:
+            backoff[name] = parse_duration(shared[name], option=name)
+    if "base" in shared:
+        backoff["base"] = float(shared["base"])
+    found: dict[str, object] = {"retry_timeout": _RETRY_TIMEOUT}
+    if "retry_timeout" in shared:
+        found["retry_timeout"] = parse_duration(shared["retry_timeout"], option="retry_timeout")
+    if "max_retries" in shared:
+        found["max_retries"] = int(float(shared["max_retries"]))
+    return found | ({"backoff": backoff} if backoff else {})

@@ -1,0 +1,132 @@
+"""Opening stores. Callers write ``stores.open_log_store(...)``, so that tests can wrap it."""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from lakestream.errors import ConfigError, UnsafeLogStoreError
+from lakestream.storage.location import Location, PathLike, display, parse_location
+from lakestream.storage.options import StorageOptions
+
+if TYPE_CHECKING:
+    from fsspec.spec import AbstractFileSystem  # type: ignore[import-untyped] # it has none
+
+    from lakestream.storage.base import LogStore, ReadStore
+
+_OBJECT_STORES: Final = frozenset({"s3", "memory"})
+_LATER: Final = frozenset({"az", "abfs", "abfss", "adl", "gs", "gcs"})
+_PROBES: Final = "probes"
+
+
+def open_read_store(
+    path: PathLike | Location,
+    options: StorageOptions | None = None,
+    *,
+    filesystem: AbstractFileSystem | None = None,
+) -> ReadStore:
+    """Open where data lands.
+
+    Args:
+        path: A folder, ``s3://``, ``memory://``, or a URI of any installed fsspec library.
+        options: Checked storage options; None is none.
+        filesystem: An fsspec filesystem to read through, in place of our own stores.
+
+    Raises:
+        ConfigError: Nothing speaks this scheme.
+        EnvironmentNotSetError: The path or an option stands for a variable that is not set.
+
+    Cost: no request.
+    """
+    if filesystem is not None:
+        from lakestream.storage.fsspec_store import FsspecReadStore  # noqa: PLC0415 - start-up
+
+        root = path.uri if isinstance(path, Location) else parse_location(path).uri
+        return FsspecReadStore(filesystem, root)
+    location = path if isinstance(path, Location) else parse_location(path)
+    if location.is_local:
+        from lakestream.storage.local_read import LocalReadStore  # noqa: PLC0415 - start-up
+
+        return LocalReadStore(location)
+    if location.scheme in _OBJECT_STORES:
+        from lakestream.storage.object_store import (  # noqa: PLC0415 - start-up
+            ObjectReadStore,
+            ObjectStore,
+        )
+
+        return ObjectReadStore(ObjectStore(location, options or StorageOptions()))
+    _refuse_later(location)
+    if options is not None and options.items:
+        raise ConfigError(
+            f"storage_options do not reach {location.scheme}://",
+            where=str(location),
+            fix="pass an opened fsspec filesystem with filesystem=",
+        )
+    from lakestream.storage import fsspec_store  # noqa: PLC0415 - start-up
+
+    opened = fsspec_store.open_filesystem(location.uri, {})
+    return fsspec_store.FsspecReadStore(opened, location.uri)
+
+
+def open_log_store(path: PathLike | Location, options: StorageOptions | None = None) -> LogStore:
+    """Open where a checkpoint lives.
+
+    Args:
+        path: A folder, ``s3://`` or ``memory://``.
+        options: Checked storage options; None is none.
+
+    Raises:
+        ConfigError: Checkpoints cannot live in this scheme.
+        EnvironmentNotSetError: The path or an option stands for a variable that is not set.
+
+    Cost: no request; see ``probe_log_store``.
+    """
+    location = path if isinstance(path, Location) else parse_location(path)
+    if location.is_local:
+        from lakestream.storage.local_log import LocalLogStore  # noqa: PLC0415 - start-up
+
+        return LocalLogStore(location)
+    if location.scheme not in _OBJECT_STORES:
+        raise ConfigError(
+            f"tables and checkpoints cannot live in {location.scheme}://",
+            where=display(location.uri),
+            fix="use a folder, s3:// or memory://",
+        )
+    from lakestream.storage.object_store import (  # noqa: PLC0415 - start-up
+        ObjectLogStore,
+        ObjectStore,
+    )
+
+    return ObjectLogStore(ObjectStore(location, options or StorageOptions()))
+
+
+def probe_log_store(store: LogStore) -> None:
+    """Refuse a store that does not honour put-if-absent, by creating one random key twice.
+
+    Raises:
+        UnsafeLogStoreError: It accepted both, lost the first content, or refused the first.
+
+    Cost: two puts, a get and a delete.
+    """
+    key = f"{_PROBES}/{secrets.token_hex(8)}"
+    try:
+        first = store.put_absent(key, b"first")
+        second = store.put_absent(key, b"second")
+        kept = store.get(key) == b"first"
+    finally:
+        store.delete([key])
+    if second or not first or not kept:
+        raise UnsafeLogStoreError(
+            "the store does not honour put-if-absent: two writers would overwrite each other",
+            where=store.uri,
+            fix="put the checkpoint on a store with conditional writes (AWS S3, a local disk)",
+        )
+
+
+def _refuse_later(location: Location) -> None:
+    if location.scheme in _LATER:
+        raise ConfigError(
+            f"{location.scheme}:// is not supported yet",
+            where=str(location),
+            fix="use a folder, s3://, memory://, or pass an fsspec filesystem with filesystem=",
+        )

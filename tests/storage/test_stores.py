@@ -1,0 +1,215 @@
+"""The contract suites on every store that a user can name."""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+import boto3
+import fsspec
+import pytest
+import s3fs
+from conftest import MotoServer
+
+from lakestream.errors import ConfigError, StorageUnavailableError, UnsafeLogStoreError
+from lakestream.storage import stores
+from lakestream.storage.base import LogStore, ReadStore
+from lakestream.storage.options import StorageOptions
+from lakestream.testing.store_contract import (
+    Landing,
+    LogStoreContract,
+    ReadStoreContract,
+    listed,
+)
+
+_names = itertools.count()
+
+
+def _local_landing(root: Path, store: ReadStore) -> Landing:
+    def write(key: str, data: bytes) -> None:
+        (root / key).parent.mkdir(parents=True, exist_ok=True)
+        (root / key).write_bytes(data)
+
+    return Landing(store, write, lambda key: (root / key).unlink())
+
+
+class TestLocalReadStore(ReadStoreContract):
+    @pytest.fixture
+    def landing(self, tmp_path: Path) -> Landing:
+        root = tmp_path / "land here"
+        return _local_landing(root, stores.open_read_store(root))
+
+
+class TestFsspecLocalReadStore(ReadStoreContract):
+    @pytest.fixture
+    def landing(self, tmp_path: Path) -> Landing:
+        root = tmp_path / "land"
+        filesystem = fsspec.filesystem("file")
+        return _local_landing(root, stores.open_read_store(root, filesystem=filesystem))
+
+
+class TestMemoryReadStore(ReadStoreContract):
+    @pytest.fixture
+    def landing(self) -> Landing:
+        return _object_landing(f"memory://m{next(_names)}/pre fix/x", None)
+
+
+class TestS3ReadStore(ReadStoreContract):
+    @pytest.fixture
+    def landing(self, moto_server: MotoServer) -> Landing:
+        options = StorageOptions.of(moto_server.options, where="test")
+        return _object_landing(f"s3://{moto_server.bucket}/{secrets.token_hex(4)}/in x", options)
+
+
+class TestS3fsReadStore(ReadStoreContract):
+    @pytest.fixture
+    def landing(self, moto_server: MotoServer) -> Landing:
+        options = StorageOptions.of(moto_server.options, where="test")
+        uri = f"s3://{moto_server.bucket}/{secrets.token_hex(4)}"
+        filesystem = s3fs.S3FileSystem(**options.for_s3fs(), skip_instance_cache=True)
+        through = stores.open_read_store(uri, filesystem=filesystem)
+        written = _object_landing(uri, options)
+        return Landing(through, written.write, written.remove)
+
+
+def _object_landing(uri: str, options: StorageOptions | None) -> Landing:
+    log = stores.open_log_store(uri, options)
+
+    def write(key: str, data: bytes) -> None:
+        log.delete([key])
+        assert log.put_absent(key, data)
+
+    return Landing(stores.open_read_store(uri, options), write, lambda key: log.delete([key]))
+
+
+class TestLocalLogStore(LogStoreContract):
+    @pytest.fixture
+    def store(self, tmp_path: Path) -> LogStore:
+        return stores.open_log_store(tmp_path / "not there yet")
+
+
+class TestMemoryLogStore(LogStoreContract):
+    @pytest.fixture
+    def store(self) -> LogStore:
+        return stores.open_log_store(f"memory://m{next(_names)}/check")
+
+
+class TestS3LogStore(LogStoreContract):
+    @pytest.fixture
+    def store(self, moto_server: MotoServer) -> LogStore:
+        options = StorageOptions.of(moto_server.options, where="test")
+        uri = f"s3://{moto_server.bucket}/{secrets.token_hex(4)}/_lakestream"
+        return stores.open_log_store(uri, options)
+
+
+def test_memory_store_when_opened_twice_by_name_has_the_same_objects() -> None:
+    first = stores.open_log_store("memory://shared-by-name/a")
+    assert first.put_absent("k", b"1")
+    assert stores.open_log_store("memory://shared-by-name").get("a/k") == b"1"
+    first.delete(["k"])
+
+
+class Overwriting:
+    """A store that ignores the condition, as s3rver does."""
+
+    uri = "test://overwriting"
+
+    def __init__(self, inner: LogStore) -> None:
+        self.inner = inner
+
+    def put_absent(self, key: str, data: bytes) -> bool:
+        self.inner.delete([key])
+        return self.inner.put_absent(key, data)
+
+    def get(self, key: str) -> bytes:
+        return self.inner.get(key)
+
+    def delete(self, keys: Sequence[str]) -> None:
+        self.inner.delete(keys)
+
+
+def test_probe_when_the_store_overwrites_refuses_it_and_cleans_up(tmp_path: Path) -> None:
+    inner = stores.open_log_store(tmp_path)
+    with pytest.raises(UnsafeLogStoreError, match="put-if-absent"):
+        stores.probe_log_store(Overwriting(inner))
+    assert inner.list("") == []
+
+
+class Lying(Overwriting):
+    """Says that the second put was refused, and keeps it nevertheless."""
+
+    def put_absent(self, key: str, data: bytes) -> bool:
+        super().put_absent(key, data)
+        return data == b"first"
+
+
+def test_probe_when_the_store_keeps_the_second_content_refuses_it(tmp_path: Path) -> None:
+    with pytest.raises(UnsafeLogStoreError):
+        stores.probe_log_store(Lying(stores.open_log_store(tmp_path)))
+
+
+@pytest.mark.parametrize("uri", ["az://container/x", "gs://bucket/x", "abfss://c@a/x"])
+def test_store_when_the_cloud_is_not_supported_yet_says_what_is(uri: str) -> None:
+    for opener in (stores.open_read_store, stores.open_log_store):
+        with pytest.raises(ConfigError, match="s3://"):
+            opener(uri)
+
+
+def test_read_store_when_no_library_speaks_the_scheme_says_so() -> None:
+    with pytest.raises(ConfigError, match="nothing here speaks gopher://"):
+        stores.open_read_store("gopher://hole/x")
+
+
+def test_read_store_when_fsspec_knows_the_scheme_reads_through_it(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x")
+    store = stores.open_read_store(f"local://{tmp_path}")
+    assert listed(store) == {"a"}
+
+
+def test_log_store_when_the_bucket_is_missing_or_unreachable_is_a_coded_error(
+    moto_server: MotoServer,
+) -> None:
+    options = StorageOptions.of(moto_server.options | {"max_retries": 0}, where="test")
+    with pytest.raises(StorageUnavailableError, match="bucket"):
+        stores.open_log_store("s3://no-such-bucket/x", options).list("")
+    unreachable = moto_server.options | {"aws_endpoint": "http://127.0.0.1:1", "max_retries": 0}
+    store = stores.open_log_store("s3://b/x", StorageOptions.of(unreachable, where="test"))
+    with pytest.raises(StorageUnavailableError) as caught:
+        store.put_absent("k", b"v")
+    assert moto_server.options["aws_secret_access_key"] not in str(caught.value)
+
+
+def test_s3_listing_when_a_key_cannot_be_expressed_is_a_coded_error(
+    moto_server: MotoServer,
+) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto_server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106 - moto's
+    )
+    prefix = secrets.token_hex(4)
+    client.put_object(Bucket=moto_server.bucket, Key=f"{prefix}/a//b", Body=b"x")
+    options = StorageOptions.of(moto_server.options, where="test")
+    with pytest.raises(Exception, match="LS-STORE-001"):
+        listed(stores.open_read_store(f"s3://{moto_server.bucket}/{prefix}", options))
+
+
+def test_s3_listing_when_there_are_folder_markers_leaves_them_out(moto_server: MotoServer) -> None:
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto_server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106 - moto's
+    )
+    prefix = secrets.token_hex(4)
+    for key in ("in/", "in/a", "empty/", "zero"):
+        client.put_object(Bucket=moto_server.bucket, Key=f"{prefix}/{key}", Body=b"")
+    options = StorageOptions.of(moto_server.options, where="test")
+    store = stores.open_read_store(f"s3://{moto_server.bucket}/{prefix}", options)
+    assert listed(store) == {"in/a", "zero"}
+    assert listed(store, start_after="in") == {"in/a", "zero"}
