@@ -109,6 +109,7 @@ class DecodePlan:
         unknown: What an unknown field does.
         case_sensitive: False matches names without case; True rescues other spellings.
         widen: True when an incompatible but widenable value is drift too (type widening mode).
+        infer_types: False makes new columns strings, in formats whose values are all text (CSV).
     """
 
     schema: Struct
@@ -118,6 +119,7 @@ class DecodePlan:
     unknown: UnknownFields
     case_sensitive: bool = True
     widen: bool = False
+    infer_types: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from arro3.core import Array, DataType, Field, RecordBatch, Schema
+from arro3.core import Array, DataType, RecordBatch, Schema
 
 from lakestream.formats.base import DecodePlan
+from lakestream.formats.lazy_pyarrow import null_column
 from lakestream.plan import types as t
 from lakestream.plan.arrow_types import arrow_schema, to_arrow
 
@@ -16,11 +16,7 @@ def null_array(kind: t.SparkType, length: int) -> Array:
     """Give ``length`` nulls of a type."""
     if kind == t.STRING:
         return Array([None] * length, DataType.utf8())
-    import pyarrow as pa  # noqa: PLC0415 - costs 0.3 s, and only odd schemas come here
-
-    field: Any = Field("nulls", to_arrow(kind))
-    nulls: Any = pa.nulls(length, pa.field(field).type)
-    return Array.from_arrow(nulls)
+    return Array.from_arrow(null_column(length, kind))
 
 
 def output_schema(plan: DecodePlan) -> Schema:

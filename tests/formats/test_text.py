@@ -1,11 +1,11 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.format_runs import decode, plan_of
 
 from lakestream.errors import BadFileError, BadRecordError, ConfigError
 from lakestream.formats.text import TextFormat
 from lakestream.limits import MAX_RECORD_BYTES
-from support.format_runs import decode, plan_of
 
 PLAN = plan_of("value STRING", rescued=None)
 

@@ -1,0 +1,188 @@
+"""CSV files: columns matched by header name, types by a written table, nothing lost.
+
+What text a type accepts stands in ``csv_values``, how a record is cut in ``csv_dialect``. Small
+files with the same header are parsed as one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Final
+
+from lakestream.errors import ConfigError
+from lakestream.formats.base import DecodedBatch, DecodePlan, FileChunk, Outcomes, Sample
+from lakestream.formats.csv_decode import Decoding
+from lakestream.formats.csv_dialect import CsvDialect
+from lakestream.formats.csv_file import FileRules
+from lakestream.formats.csv_inference import infer_columns
+from lakestream.formats.csv_values import ValueRules
+from lakestream.formats.encodings import canonical_encoding
+from lakestream.plan import types as t
+
+_MAX_SEPARATOR: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    r"""CSV with Spark's options and defaults, but ``header=True``.
+
+    The header is on by default as Auto Loader assumes it when it infers a schema. Without one
+    the columns are ``_c0``, ``_c1``, ... and go to the schema's columns by position.
+
+    Args:
+        header: Whether the first record of each file names the columns.
+        sep: Between fields; up to 8 characters (more than one is slow).
+        quote: Around fields; None or "" turns quoting off.
+        escape: Makes a quote inside quotes ordinary; None or "" for none. Doubled quotes count
+            as one in any case.
+        comment: Lines that begin with it are left out; None for none.
+        skip_rows: Lines left out at the start of each file, before the header.
+        line_sep: What ends a record; by default ``\n``, ``\r\n`` and ``\r`` do.
+        multi_line: Whether newlines may stand in quotes.
+        encoding: Of the files; bytes that it does not have make a record bad.
+        null_value: A field with this text is null; an empty field always is.
+        empty_value: What a quoted empty field is.
+        nan_value: The text of the float "not a number".
+        positive_inf: The text of the float infinity.
+        negative_inf: The text of the float minus infinity.
+        date_format: Spark's pattern for dates, or None for ISO dates.
+        timestamp_format: Spark's pattern for timestamps, or None for ISO timestamps.
+        prefer_date: Whether inference takes texts without a time for dates, not timestamps.
+        ignore_leading_white_space: Whether white space before a field is removed.
+        ignore_trailing_white_space: Whether white space behind a field is removed.
+        max_columns: Of a file; a longer header makes the file bad.
+    """
+
+    header: bool = True
+    sep: str = ","
+    quote: str | None = '"'
+    escape: str | None = "\\"
+    comment: str | None = None
+    skip_rows: int = 0
+    line_sep: str | None = None
+    multi_line: bool = False
+    encoding: str = "utf-8"
+    null_value: str = ""
+    empty_value: str = ""
+    nan_value: str = "NaN"
+    positive_inf: str = "Inf"
+    negative_inf: str = "-Inf"
+    date_format: str | None = None
+    timestamp_format: str | None = None
+    prefer_date: bool = True
+    ignore_leading_white_space: bool = False
+    ignore_trailing_white_space: bool = False
+    max_columns: int = 20_480
+
+    def __post_init__(self) -> None:
+        """Check the options.
+
+        Raises:
+            ConfigError: One that cannot work, or two that exclude each other.
+        """
+        encoding = canonical_encoding(self.encoding, where="option encoding")
+        object.__setattr__(self, "encoding", encoding)
+        for name in ("quote", "escape", "comment", "line_sep"):
+            object.__setattr__(self, name, getattr(self, name) or None)
+        for name in ("quote", "escape", "comment"):
+            value = getattr(self, name)
+            if value is not None and (len(value) != 1 or value in "\r\n"):
+                raise _wrong(name, value, "give one character, or None")
+        if not 0 < len(self.sep) <= _MAX_SEPARATOR or re.search(r"[\r\n]", self.sep):
+            raise _wrong("sep", self.sep, f"give 1 to {_MAX_SEPARATOR} characters of one line")
+        if self.quote is not None and self.quote in self.sep:
+            raise _wrong("sep", self.sep, "the separator and the quote must differ")
+        if self.escape is not None and self.escape in self.sep:
+            raise _wrong("sep", self.sep, "the separator and the escape must differ")
+        if self.multi_line and self.line_sep is not None:
+            raise _wrong("line_sep", self.line_sep, "leave it out with multi_line=True")
+        if self.skip_rows < 0:
+            raise _wrong("skip_rows", self.skip_rows, "give 0 or more")
+        if self.max_columns < 1:
+            raise _wrong("max_columns", self.max_columns, "give 1 or more")
+        _ = self.rules.date_pattern, self.rules.timestamp_pattern
+
+    @property
+    def name(self) -> str:
+        """The format's name."""
+        return "csv"
+
+    @property
+    def whole_files(self) -> bool:
+        """Files may come in chunks."""
+        return False
+
+    @property
+    def compressible(self) -> bool:
+        """CSV may come compressed."""
+        return True
+
+    @property
+    def fixed_schema(self) -> t.Struct | None:
+        """The schema is the files' own."""
+        return None
+
+    @property
+    def rules(self) -> ValueRules:
+        """How values are written."""
+        return ValueRules(
+            self.nan_value,
+            self.positive_inf,
+            self.negative_inf,
+            self.date_format,
+            self.timestamp_format,
+            self.prefer_date,
+        )
+
+    @property
+    def dialect(self) -> CsvDialect:
+        """How records are cut."""
+        return CsvDialect(
+            sep=self.sep,
+            quote=self.quote,
+            escape=self.escape,
+            comment=self.comment,
+            null_value=self.null_value,
+            empty_value=self.empty_value,
+            trim_start=self.ignore_leading_white_space,
+            trim_end=self.ignore_trailing_white_space,
+            multi_line=self.multi_line,
+            max_columns=self.max_columns,
+        )
+
+    def options(self) -> Mapping[str, str]:
+        """Give the options that shape the rows."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: "" if value is None else str(value) for name, value in values.items()}
+
+    def infer(self, samples: Iterable[Sample], *, infer_types: bool) -> t.Struct:
+        """Find the columns in samples as ``Format.infer`` says.
+
+        Columns come in first-seen order, names that differ only in case are one; a column
+        without any value is a string. Malformed records are left out.
+
+        Raises:
+            SchemaInferenceError: No sample has a header (or, without headers, a record).
+        """
+        return infer_columns(samples, self._rules_of_files(), self.rules, infer_types=infer_types)
+
+    def _rules_of_files(self) -> FileRules:
+        separator = None if self.line_sep is None else self.line_sep.encode()
+        return FileRules(self.dialect, self.header, self.skip_rows, separator, self.encoding)
+
+    def decode(
+        self, chunks: Iterable[FileChunk], plan: DecodePlan, outcomes: Outcomes
+    ) -> Iterator[DecodedBatch]:
+        """Decode files as ``Format.decode`` says.
+
+        A value that is not of its column's type is null and rescued; a record with more fields
+        than the header has the surplus rescued as ``_c<position>``; broken quotes, too few
+        fields and undecodable bytes make a record bad.
+        """
+        return Decoding(self._rules_of_files(), self.rules, plan, outcomes).read(chunks)
+
+
+def _wrong(name: str, value: object, fix: str) -> ConfigError:
+    return ConfigError(f"{name}={value!r} cannot work", where=f"option {name}, csv", fix=fix)
