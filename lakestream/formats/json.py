@@ -156,7 +156,7 @@ class JsonFormat:
             case_sensitive=plan.case_sensitive,
             widen=plan.widen,
             non_numbers=self.allow_non_numeric_numbers,
-            inference=self._rules(types=not self.primitives_as_string),
+            inference=self._rules(types=plan.infer_types and not self.primitives_as_string),
             timestamp_format=self.timestamp_format,
             date_format=self.date_format,
         )

@@ -83,6 +83,7 @@ class _LineCutter:
         self._rest_size = 0
         self._line = 1
         self._started = False
+        self._head = b""
         self._skipping = False
 
     def feed(self, chunk: FileChunk) -> Iterator[Block]:
@@ -92,7 +93,11 @@ class _LineCutter:
             return
         data = chunk.data
         if not self._started:
-            self._started = True
+            data = self._head + data
+            if len(data) < len(BOM) and not chunk.last:
+                self._head = data
+                return
+            self._head, self._started = b"", True
             data = data.removeprefix(BOM)
         yield from self._take(chunk.file, data)
         if chunk.last:
@@ -180,7 +185,7 @@ class _LineCutter:
             self._size -= len(self._pieces.pop())
         self._failures.append((file, failure))
         self._rest, self._rest_size = [], 0
-        self._line, self._started, self._skipping = 1, False, False
+        self._line, self._started, self._head, self._skipping = 1, False, b"", False
 
 
 def line_blocks(

@@ -117,7 +117,9 @@ _schemas = st.dictionaries(st.sampled_from("abcdef"), _kinds, max_size=4).map(
 
 @given(_schemas, _schemas, st.booleans())
 def test_drift_when_merged_twice_is_merged_once(
-    stored: t.Struct, drift: t.Struct, widen: bool
+    stored: t.Struct,
+    drift: t.Struct,
+    widen: bool,  # noqa: FBT001 - hypothesis gives it by position
 ) -> None:
     once = merge_drift(stored, drift, widen=widen)
     assert merge_drift(once, drift, widen=widen) == once
