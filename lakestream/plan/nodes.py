@@ -1,13 +1,16 @@
 """The logical plan: frozen nodes, pure values. Expressions are sqlglot nodes in Spark's dialect.
 
 A plan is a tree whose root the sink pulls from and whose leaves are sources and static tables.
+Names are resolved when the leaves' schemas are known, so a plan may say "all columns and this
+one" before anybody knows what all columns are.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -18,31 +21,76 @@ if TYPE_CHECKING:
 JoinType = Literal["inner", "left", "right", "left_semi", "left_anti"]
 FrameKind = Literal["pyarrow.Table", "pyarrow.RecordBatch", "polars.DataFrame", "pandas.DataFrame"]
 
+_serials: Final = itertools.count(1)
+
+
+def _next_serial() -> int:
+    return next(_serials)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Source:
+class _Numbered:
+    """What all nodes have: a number by which ``stream["column"]`` says whose column it means."""
+
+    serial: int = field(default_factory=_next_serial, kw_only=True, repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source(_Numbered):
     """A stream's leaf: rows that keep coming. ``description`` says from where."""
 
     description: Description
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class StaticTable:
+class StaticTable(_Numbered):
     """A Delta table read anew, at its newest version, for each batch."""
 
     description: Description
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Project:
-    """Columns by expression: the output has exactly these, in this order."""
+class Alias(_Numbered):
+    """The same rows, whose columns may also be called ``name.column``."""
+
+    input: Node
+    name: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Project(_Numbered):
+    """Columns by expression, in this order; a star stands for all columns of the input."""
+
+    input: Node
+    columns: tuple[exp.Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WithColumns(_Numbered):
+    """All columns of the input, some of them replaced, and new ones at the end."""
 
     input: Node
     columns: tuple[tuple[str, exp.Expression], ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Filter:
+class Rename(_Numbered):
+    """All columns of the input, some under new names; names that are not there are ignored."""
+
+    input: Node
+    names: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drop(_Numbered):
+    """All columns of the input but these; names that are not there are ignored."""
+
+    input: Node
+    columns: tuple[exp.Expression, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Filter(_Numbered):
     """Rows for which the condition is true."""
 
     input: Node
@@ -50,8 +98,8 @@ class Filter:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Join:
-    """A stream beside a static table."""
+class Join(_Numbered):
+    """A stream beside a static table, by column names that both have or by a condition."""
 
     left: Node
     right: Node
@@ -60,7 +108,7 @@ class Join:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class MapBatches:
+class MapBatches(_Numbered):
     """A Python function over batches of rows, row-wise: it may not look across batches."""
 
     input: Node
@@ -69,7 +117,18 @@ class MapBatches:
     schema: Struct | None
 
 
-Node = Source | StaticTable | Project | Filter | Join | MapBatches
+Node = (
+    Source
+    | StaticTable
+    | Alias
+    | Project
+    | WithColumns
+    | Rename
+    | Drop
+    | Filter
+    | Join
+    | MapBatches
+)
 
 
 def inputs_of(node: Node) -> tuple[Node, ...]:
@@ -84,12 +143,32 @@ def inputs_of(node: Node) -> tuple[Node, ...]:
 
 
 def walk(node: Node) -> Iterator[Node]:
-    """Give the node and all below it, inputs first."""
-    for each in inputs_of(node):
-        yield from walk(each)
-    yield node
+    """Give the node and all below it, inputs first, each as often as it is read.
+
+    Works on its own stack, so a plan may be as deep as a program cares to build it.
+    """
+    pending: list[tuple[Node, bool]] = [(node, False)]
+    while pending:
+        each, opened = pending.pop()
+        if opened:
+            yield each
+            continue
+        pending.append((each, True))
+        pending.extend((below, False) for below in reversed(inputs_of(each)))
+
+
+def leaves_of(node: Node) -> tuple[Source | StaticTable, ...]:
+    """Give the sources and static tables, each once, left to right."""
+    return tuple(
+        dict.fromkeys(each for each in walk(node) if isinstance(each, Source | StaticTable))
+    )
 
 
 def sources_of(node: Node) -> tuple[Source, ...]:
     """Give the streaming leaves, each once, left to right."""
-    return tuple(dict.fromkeys(each for each in walk(node) if isinstance(each, Source)))
+    return tuple(each for each in leaves_of(node) if isinstance(each, Source))
+
+
+def is_streaming(node: Node) -> bool:
+    """Tell whether new rows keep coming out of the node."""
+    return bool(sources_of(node))

@@ -1,0 +1,119 @@
+"""Spark SQL text to trees. Every function stays a call by the name that the user wrote.
+
+sqlglot turns the functions that it knows into classes of its own and moves their arguments
+around. Here only their names count, since ``lakestream.sql.library`` says what each one means.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlglot import exp, parse
+from sqlglot.dialects.spark import Spark
+from sqlglot.errors import SqlglotError
+
+from lakestream.errors import PlanError, UnsupportedOperationError
+
+_MAX_TEXT: Final = 200_000
+_SYNTAX: Final = ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
+
+
+class _PlainSpark(Spark):
+    class Parser(Spark.Parser):
+        FUNCTIONS = {}  # noqa: RUF012 - sqlglot's own way to configure a dialect
+        FUNCTION_PARSERS = {  # noqa: RUF012 - the same
+            name: parser
+            for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
+            if name in _SYNTAX
+        }
+
+
+def parse_statement(text: str, *, where: str) -> exp.Expression:
+    """Read one SQL statement.
+
+    Raises:
+        PlanError: It is no Spark SQL, or more than one statement.
+    """
+    if len(text) > _MAX_TEXT:
+        raise PlanError(
+            f"the SQL text has {len(text):,} characters",
+            where=where,
+            fix=f"split it; the limit is {_MAX_TEXT:,}",
+        )
+    try:
+        found = [each for each in parse(text, dialect=_PlainSpark) if each is not None]
+    except (SqlglotError, ValueError) as error:
+        raise PlanError(f"not Spark SQL: {_reason(error)}", where=where, fix=_SPELLING) from error
+    except RecursionError as error:
+        raise PlanError("the SQL text nests too deep", where=where, fix="split it") from error
+    if len(found) != 1 or not isinstance(found[0], exp.Expression):
+        raise PlanError(
+            f"wanted one SQL statement, found {len(found)}", where=where, fix="give exactly one"
+        )
+    return found[0]
+
+
+def parse_expression(text: str) -> exp.Expression:
+    """Read one Spark SQL expression, with an alias if it has one: ``"price * 2 AS double"``.
+
+    Raises:
+        PlanError: It is no expression.
+        UnsupportedOperationError: It is more than an expression: a query with clauses.
+    """
+    select = parse_statement(f"SELECT {text}", where=repr(text))
+    clauses = {name for name, value in select.args.items() if value} - {"expressions"}
+    if not isinstance(select, exp.Select) or clauses:
+        raise UnsupportedOperationError(
+            "this is a query, not an expression",
+            where=repr(text),
+            fix="give one expression here; whole queries go through ls.sql(...)",
+        )
+    columns = select.expressions
+    if len(columns) != 1:
+        raise PlanError(
+            f"wanted one expression, found {len(columns)}",
+            where=repr(text),
+            fix="give each expression as a text of its own",
+        )
+    return columns[0]
+
+
+def text_of(expression: exp.Expression) -> str:
+    """Give an expression as Spark SQL, the way a reader would write it."""
+    shown = expression.copy()
+    root = exp.Paren(this=shown)
+    for mark in list(root.find_all(exp.Column)):
+        # stream["x"] is held as "#serial".x: the reader knows it as x.
+        if mark.name.startswith("#") and isinstance(mark.parent, exp.Dot):
+            mark.parent.replace(exp.Column(this=mark.parent.expression.copy()))
+    return root.this.sql(dialect=_PlainSpark, normalize_functions=False)
+
+
+_SPELLING: Final = "check brackets, quotes and commas; names with other characters stand in `...`"
+
+
+def _reason(error: Exception) -> str:
+    details = getattr(error, "errors", None)
+    if details:
+        first = details[0]
+        return f"{first['description'].rstrip('.')} at line {first['line']}, column {first['col']}"
+    return "it cannot be split into words"
+
+
+def parse_name(text: str) -> exp.Expression:
+    """Read a column's name as PySpark does: dotted, with backquotes, or a star.
+
+    Raises:
+        PlanError: It is more than a name.
+    """
+    found = parse_expression(text)
+    inner = found
+    while isinstance(inner, exp.Dot):
+        inner = inner.this
+    if isinstance(inner, exp.Column | exp.Star):
+        return found
+    raise PlanError(
+        f"{text!r} is not a column's name",
+        where="a column by name",
+        fix=f"write F.expr({text!r}) or selectExpr({text!r}), or the name in backquotes",
+    )

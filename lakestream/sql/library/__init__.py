@@ -1,0 +1,1 @@
+"""Spark's functions in DuckDB's SQL: each one written down, none passed through."""

@@ -1,0 +1,111 @@
+"""Functions over numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lakestream.errors import PlanError
+from lakestream.plan import types as t
+from lakestream.sql import arithmetic
+from lakestream.sql.coercion import FRACTIONS, INTEGERS, duck_type
+from lakestream.sql.library.registry import accept, function, simple
+from lakestream.sql.value import Value, cast_value
+
+simple("abs", "number", "{0}", "abs({0})")
+simple(
+    "sqrt", "double", "double", "(CASE WHEN {0} < 0 THEN CAST('NaN' AS DOUBLE) ELSE sqrt({0}) END)"
+)
+simple("cbrt", "double", "double", "cbrt({0})")
+simple("exp", "double", "double", "exp({0})")
+simple("ln log", "double", "double", "(CASE WHEN {0} > 0 THEN ln({0}) END)")
+simple("log10", "double", "double", "(CASE WHEN {0} > 0 THEN log10({0}) END)")
+simple("log2", "double", "double", "(CASE WHEN {0} > 0 THEN log2({0}) END)")
+simple("pow power", "double double", "double", "pow({0}, {1})")
+simple("sin", "double", "double", "sin({0})")
+simple("cos", "double", "double", "cos({0})")
+simple("tan", "double", "double", "tan({0})")
+simple("atan", "double", "double", "atan({0})")
+simple("atan2", "double double", "double", "atan2({0}, {1})")
+simple("degrees", "double", "double", "degrees({0})")
+simple("radians", "double", "double", "radians({0})")
+simple("pi", "", "double", "pi()")
+simple("sign signum", "double", "double", "CAST(sign({0}) AS DOUBLE)")
+simple("isnan", "double", "boolean", "coalesce(isnan({0}), false)")
+simple("shiftleft", "int int", "int", "CAST(CAST({0} AS BIGINT) << {1} AS INTEGER)")
+simple("factorial", "int", "bigint",
+       "(CASE WHEN {0} BETWEEN 0 AND 20 THEN CAST(factorial({0}) AS BIGINT) END)")  # fmt: skip
+simple("positive", "number", "{0}", "{0}")
+
+
+def _whole(name: str) -> None:
+    def build(values: Sequence[Value], where: str) -> Value:
+        value = accept(values[0], "number", where)
+        if value.kind in INTEGERS:
+            return cast_value(value, t.LONG)
+        if isinstance(value.kind, t.Decimal):
+            digits = value.kind.precision - value.kind.scale + (1 if value.kind.scale else 0)
+            kind: t.SparkType = t.Decimal(max(digits, 1), 0)
+        else:
+            kind = t.LONG
+        return value.merge(f"CAST({name}({value.sql}) AS {duck_type(kind)})", kind)
+
+    function("ceil ceiling" if name == "ceil" else "floor", 1)(build)
+
+
+_whole("ceil")
+_whole("floor")
+
+
+def _round(values: Sequence[Value], where: str) -> Value:
+    value = accept(values[0], "number", where)
+    places = values[1].literal if len(values) > 1 else 0
+    if not isinstance(places, int):
+        raise PlanError("round() takes a literal number of places", where=where, fix="write it out")
+    if value.kind in INTEGERS:
+        if places >= 0:
+            return value
+        unit = 10 ** min(-places, 18)
+        wide = f"CAST({value.sql} AS HUGEINT)"
+        sql = f"CAST(sign({wide}) * ((abs({wide}) + {unit // 2}) // {unit}) * {unit} AS {duck_type(value.kind)})"  # noqa: E501 - one expression
+        return value.merge(sql, value.kind)
+    if isinstance(value.kind, t.Decimal):
+        return _round_decimal(value, value.kind, places)
+    if value.kind in FRACTIONS and places >= 0:
+        # Through the shortest spelling, as Java's BigDecimal does: 2.675 rounds to 2.68.
+        exact = f"CAST(CAST({value.sql} AS VARCHAR) AS DECIMAL(38,{min(places, 18)}))"
+        large = f"(abs({value.sql}) >= 1e15 OR isnan({value.sql}))"
+        sql = f"(CASE WHEN {large} THEN {value.sql} ELSE CAST({exact} AS {duck_type(value.kind)}) END)"  # noqa: E501 - one expression
+        return value.merge(sql, value.kind)
+    raise PlanError("places below zero need a whole number", where=where, fix="cast to bigint")
+
+
+def _round_decimal(value: Value, kind: t.Decimal, places: int) -> Value:
+    scale = max(0, min(kind.scale, places))
+    if places < 0:
+        raise PlanError("places below zero need a whole number", fix="cast to bigint")
+    grown = 1 if scale < kind.scale else 0
+    digits = min(kind.precision - kind.scale + scale + grown, t.MAX_PRECISION)
+    return cast_value(value, t.Decimal(max(digits, 1), scale))
+
+
+function("round", 1)(_round)
+function("round", 2)(_round)
+
+
+@function("mod", 2)
+def _mod(values: Sequence[Value], where: str) -> Value:
+    return arithmetic.combine("%", values[0], values[1], where)
+
+
+@function("pmod", 2)
+def _pmod(values: Sequence[Value], where: str) -> Value:
+    inner = arithmetic.combine("%", values[0], values[1], where)
+    divisor = cast_value(accept(values[1], "number", where), inner.kind)
+    moved = f"(({inner.sql}) + {divisor.sql}) % {divisor.sql}"
+    sql = f"CAST(CASE WHEN {inner.sql} < 0 THEN {moved} ELSE {inner.sql} END AS {duck_type(inner.kind)})"  # noqa: E501 - one expression
+    return inner.merge(sql, inner.kind, divisor)
+
+
+@function("negative negate", 1)
+def _negative(values: Sequence[Value], where: str) -> Value:
+    return arithmetic.negate(accept(values[0], "number", where))
