@@ -234,6 +234,8 @@ def document_records(data: bytes) -> list[bytes]:
 
 def _take_records(records: list[bytes], block_bytes: int) -> int:
     """Give how many records make the next block; one over the limit stands alone."""
+    if len(records[0]) > MAX_RECORD_BYTES:
+        return 1
     size = 0
     for i, record in enumerate(records):
         size += len(record)
