@@ -26,7 +26,9 @@ place and always says what happened, where, and what to do. Codes are stable; cl
     │   ├── BadFileError           LS-SRC-006
     │   ├── SchemaRejectedError    LS-SRC-007
     │   ├── DeltaChangeError       LS-SRC-008
-    │   └── DataLossError          LS-SRC-009
+    │   ├── DataLossError          LS-SRC-009
+    │   ├── SourceNotFoundError    LS-SRC-010
+    │   └── TableFeatureError      LS-SRC-011
     ├── CheckpointError            LS-CKPT-*   the query's own files
     │   ├── CheckpointCorruptError LS-CKPT-002
     │   ├── CheckpointMismatchError LS-CKPT-003
@@ -256,6 +258,18 @@ class DataLossError(SourceError):
     """Versions or files that the query still needed were cleaned away."""
 
     code = "LS-SRC-009"
+
+
+class SourceNotFoundError(SourceError):
+    """There is nothing at a source's path yet, so not even a schema is known."""
+
+    code = "LS-SRC-010"
+
+
+class TableFeatureError(SourceError):
+    """A Delta table uses a feature that lakestream does not read."""
+
+    code = "LS-SRC-011"
 
 
 class CheckpointError(LakestreamError):

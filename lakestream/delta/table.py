@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote
 
 from deltalake import CommitProperties, DeltaTable
@@ -22,6 +22,9 @@ from lakestream.storage.location import PathLike, display, parse_location
 if TYPE_CHECKING:
     from lakestream.storage.base import ObjectInfo, ReadStore
     from lakestream.storage.options import StorageOptions
+
+#: A table as deltalake knows it; the other rooms get it from here.
+Table: TypeAlias = DeltaTable
 
 #: Versions between checkpoints of a table that we create, and refreshes for which one handle is
 #: kept: a handle slows down with every commit that it was moved over (delta_rs.md, 2).

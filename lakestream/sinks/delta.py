@@ -11,7 +11,14 @@ from lakestream.delta.append import append
 from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
 from lakestream.delta.durability import missing, sync
 from lakestream.delta.log import Commit
-from lakestream.delta.table import TableAddress, TableHandle, create_table, table_schema
+from lakestream.delta.snapshot import active_keys
+from lakestream.delta.table import (
+    Table,
+    TableAddress,
+    TableHandle,
+    create_table,
+    table_schema,
+)
 from lakestream.errors import (
     FencedError,
     PlanMismatchError,
@@ -26,7 +33,6 @@ from lakestream.sinks.base import Receipt
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatchReader
-    from deltalake import DeltaTable
 
     from lakestream.plan.types import Struct
     from lakestream.storage.location import PathLike
@@ -50,7 +56,7 @@ class DeltaInspection:
     receipt: Receipt | None
     schema: Struct | None
     version: int
-    _table: DeltaTable
+    _table: Table
     _marks: Mapping[str, int]
     _where: str
 
@@ -211,7 +217,7 @@ class DeltaSink:
             _where=self.where,
         )
 
-    def _refreshed(self, table_id: str | None) -> DeltaTable:
+    def _refreshed(self, table_id: str | None) -> Table:
         table = self._handle.refreshed()
         if table is None or (table_id is not None and str(table.metadata().id) != table_id):
             raise SinkReplacedError(
@@ -329,7 +335,7 @@ class DeltaSink:
 
     def _check_lost(self, lost: Sequence[str], receipt: Receipt) -> None:
         table = self._handle.refreshed()
-        active = set() if table is None else set(table.get_add_actions()["path"].to_pylist())
+        active = set() if table is None else set(active_keys(table))
         if damaged := sorted(active.intersection(lost)):
             raise SinkDamagedError(
                 f"{len(damaged)} data files of batch {receipt.batch_id} are missing, the first is "

@@ -130,7 +130,11 @@ class SourceReader(Protocol):
 
     @property
     def schema(self) -> Struct:
-        """The columns that ``read`` gives now; may grow after ``ReplanNeeded``."""
+        """The columns that ``read`` gives now.
+
+        They may grow in ``plan`` (a Delta table that gained columns) and after
+        ``ReplanNeeded``; ``BatchRead.schema`` is what counts for an attempt.
+        """
         ...
 
     def initial(self) -> Offset:

@@ -345,6 +345,15 @@ def test_verify_when_a_vacuum_took_the_files_says_so(sink: DeltaSink, path: Path
         sink.verify(receipt)
 
 
+def test_verify_when_a_partitions_file_is_missing_says_so(path: Path) -> None:
+    sink = sink_at(path, partition_by=("day",))
+    sink.prepare(schema_of_ddl("day STRING, id BIGINT"))
+    receipt = commit(sink, 0, id=[1], day=["a/b %"])
+    next(path.glob("day=*/*.parquet")).unlink()
+    with pytest.raises(SinkDamagedError, match="missing"):
+        sink.verify(receipt)
+
+
 def test_verify_when_a_compaction_replaced_the_files_is_content(
     sink: DeltaSink, path: Path
 ) -> None:

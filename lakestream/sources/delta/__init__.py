@@ -1,0 +1,1 @@
+"""A Delta table as a stream (its appends) and as a static table."""
