@@ -41,7 +41,42 @@ class Lessons:
 
 
 class FilesRead:
-    """Implements ``BatchRead`` for files.
+    """Implements ``BatchRead`` over an attempt.
+
+    The attempt's rows do not refer back to this object: whoever lets go of both it and the
+    stream ends the attempt's threads, which a cycle through the Arrow stream would keep.
+
+    Args:
+        attempt: Does the work.
+    """
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._stream = RecordBatchReader.from_batches(arrow_schema(attempt.schema), attempt.rows())
+
+    @property
+    def schema(self) -> Struct:
+        """The columns of the stream."""
+        return self._attempt.schema
+
+    @property
+    def stream(self) -> RecordBatchReader:
+        """The rows, lazily, once."""
+        return self._stream
+
+    @property
+    def report(self) -> ReadReport:
+        """The counts so far; whole when the stream was read to its end."""
+        return self._attempt.report
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the stream early."""
+        return self._attempt.failure
+
+
+class Attempt:
+    """Fetches, decodes and records the files of a batch, once.
 
     Args:
         files: The planned files, in order.
@@ -75,40 +110,28 @@ class FilesRead:
         self._lessons = lessons
         self._outcomes = Outcomes([FileOutcome() for _ in files])
         self._quarantine = QuarantineWriter(records, files)
-        self._report = ReadReport(metrics=dict(metrics))
-        self._failure: BaseException | None = None
-        self._stream: RecordBatchReader | None = None
+        self.report = ReadReport(metrics=dict(metrics))
+        self.failure: BaseException | None = None
 
     @property
     def schema(self) -> Struct:
-        """The columns of the stream."""
+        """The columns of the rows."""
         return self._dressing.schema
 
-    @property
-    def stream(self) -> RecordBatchReader:
-        """The rows, lazily, once."""
-        if self._stream is None:
-            self._stream = RecordBatchReader.from_batches(arrow_schema(self.schema), self._rows())
-        return self._stream
+    def rows(self) -> Iterator[RecordBatch]:
+        """Give the rows, then record what became of each file.
 
-    @property
-    def report(self) -> ReadReport:
-        """The counts so far; whole when the stream was read to its end."""
-        return self._report
-
-    @property
-    def failure(self) -> BaseException | None:
-        """What ended the stream early."""
-        return self._failure
-
-    def _rows(self) -> Iterator[RecordBatch]:
+        Raises:
+            ReplanNeeded: The schema grew, or a file broke off after some of its rows.
+            LakestreamError: What the store, the format or the checkpoint could not do.
+        """
         try:
             yield from self._decoded()
             self._finish()
         except GeneratorExit:
             raise
         except BaseException as error:
-            self._failure = error
+            self.failure = error
             raise
 
     def _decoded(self) -> Iterator[RecordBatch]:
@@ -128,7 +151,7 @@ class FilesRead:
                     grown, judged = grown or self._lessons.grows(drift), drift
                 if grown:
                     continue
-                self._report.rows += decoded.batch.num_rows
+                self.report.rows += decoded.batch.num_rows
                 yield self._dressing.dress(decoded.batch, decoded.runs, self._files)
         finally:
             close = getattr(batches, "close", None)
@@ -168,7 +191,7 @@ class FilesRead:
         }
 
     def _count(self) -> None:
-        outcomes, report = self._outcomes.files, self._report
+        outcomes, report = self._outcomes.files, self.report
         report.files = len(outcomes)
         report.bytes = sum(each.input.info.size_bytes for each in self._files)
         report.rescued_rows = sum(each.rescued for each in outcomes)

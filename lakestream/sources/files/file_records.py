@@ -9,12 +9,12 @@ from typing import Final
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from lakestream.checkpoint.batch_records import AttemptRecords
+from lakestream.checkpoint.parquet_bytes import encode
 from lakestream.errors import BadRecordError, LakestreamError, SourceChangedError
 from lakestream.formats.base import BadRecord, FileOutcome
 from lakestream.limits import MAX_QUARANTINE_BYTES
 from lakestream.sources.files.extra_columns import PlannedFile
 from lakestream.sources.files.ledger_rows import int64_array
-from lakestream.sources.files.parquet_bytes import encode
 
 FILES_NAME: Final = "files.parquet"
 #: Quarantined records held in memory before they are written.
@@ -83,7 +83,7 @@ def put_files(
         ),
     ]
     batch = RecordBatch.from_arrays(columns, schema=_FILES_SCHEMA)
-    records.put(FILES_NAME, encode(batch, {}))
+    records.put(FILES_NAME, encode(_FILES_SCHEMA, [batch]))
 
 
 class QuarantineWriter:
@@ -146,7 +146,9 @@ class QuarantineWriter:
             Array([each.raw for each in held], type=DataType.binary()),
         ]
         batch = RecordBatch.from_arrays(columns, schema=_QUARANTINE_SCHEMA)
-        self._records.put(f"quarantine-{self._written}.parquet", encode(batch, {}))
+        self._records.put(
+            f"quarantine-{self._written}.parquet", encode(_QUARANTINE_SCHEMA, [batch])
+        )
         self._written += 1
         self._held = []
         self._held_bytes = 0

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, cast
 
-from arro3.core import Array, DataType, Field, RecordBatch, Schema, Table
+from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
+from lakestream.checkpoint.parquet_bytes import decode, encode
 from lakestream.errors import CheckpointCorruptError
-from lakestream.sources.files.parquet_bytes import decode, encode
 from lakestream.storage.base import ObjectInfo
 
 #: How a file came into the ledger: found by listing; there before the first start and not
@@ -98,20 +98,20 @@ def rows_of(
 
 def to_bytes(rows: RecordBatch) -> bytes:
     """Write rows as a ledger entry, the range of their places in its footer."""
-    seqs = rows.column("seq")
-    return _encode(rows, int(seqs[0].as_py()), int(seqs[-1].as_py()))
+    return _encode([rows])
 
 
-def _encode(rows: RecordBatch | Table, first: int, last: int) -> bytes:
-    return encode(rows, {FIRST_SEQ: str(first), LAST_SEQ: str(last)})
+def _encode(batches: list[RecordBatch]) -> bytes:
+    first = batches[0].column("seq")[0].as_py()
+    last = batches[-1].column("seq")[-1].as_py()
+    return encode(SCHEMA.with_metadata({FIRST_SEQ: str(first), LAST_SEQ: str(last)}), batches)
 
 
 def merge(entries: list[bytes]) -> bytes:
     """Join neighbouring entries into one: a pure function, so two mergers write the same."""
-    batches = [batch for entry in entries for batch in from_bytes(entry, where="a ledger entry")]
-    seqs = [batch.column("seq") for batch in batches]
-    first, last = int(seqs[0][0].as_py()), int(seqs[-1][-1].as_py())
-    return _encode(Table.from_batches(batches), first, last)
+    return _encode(
+        [batch for entry in entries for batch in from_bytes(entry, where="a ledger entry")]
+    )
 
 
 def from_bytes(data: bytes, *, where: str) -> Iterator[RecordBatch]:

@@ -16,7 +16,7 @@ from lakestream.formats.base import DecodePlan, InputFile
 from lakestream.formats.schema import check_limits, merge_drift
 from lakestream.plan import types as t
 from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
-from lakestream.sources.files.attempt import FilesRead, Lessons
+from lakestream.sources.files.attempt import Attempt, FilesRead, Lessons
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
 from lakestream.sources.files.fetch import Fetch
@@ -25,10 +25,13 @@ from lakestream.sources.files.layout import Layout, infer_layout
 from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.partitions import raw_values_of, typed_values
 from lakestream.sources.files.planner import BEFORE_FIRST, batch_end, from_offset, to_offset
+from lakestream.sources.files.requeue import requeue
 from lakestream.sources.files.sampling import Sampler
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
 
 if TYPE_CHECKING:
+    from arro3.core import RecordBatch
+
     from lakestream.checkpoint.batch_records import AttemptRecords
     from lakestream.sources.files.description import FilesDescription
     from lakestream.storage.base import ObjectInfo
@@ -79,6 +82,8 @@ class FilesReader:
         """
         self._complete = self._discovery.run(time_budget_s)
         self._loaded = True
+        if self._context.discovery.requeue:
+            requeue(self._context, self._discovery, self._ledger)
         self._resolve()
 
     def latest(self, start: Offset) -> Offset:
@@ -122,7 +127,7 @@ class FilesReader:
         first, last = from_offset(start), from_offset(end)
         corrupt = description.corrupt_column
         after = self._ledger.backlog(last)
-        return FilesRead(
+        attempt = Attempt(
             list(self._planned(first, last, layout)),
             fetch=Fetch(
                 self._landing.store,
@@ -153,12 +158,18 @@ class FilesReader:
                 "numBytesOutstanding": str(after.bytes),
             },
         )
+        return FilesRead(attempt)
 
     def backlog(self, start: Offset) -> Backlog:
         """Count the known files after ``start``."""
         first = from_offset(start)
         found = self._ledger_to(first).backlog(first)
         return Backlog(found.files, found.bytes, self._complete)
+
+    def known_files(self) -> Iterator[RecordBatch]:
+        """Give every row of the ledger, in order."""
+        ledger = self._ledger_to(BEFORE_FIRST)
+        return ledger.rows(BEFORE_FIRST, ledger.last_seq)
 
     def committed(self, end: Offset) -> None:
         """Forget what was held for the batch."""

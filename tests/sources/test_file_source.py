@@ -1,0 +1,424 @@
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from support.files_source import FilesPipe
+
+from lakestream.checkpoint.batch_records import AttemptRecords
+from lakestream.errors import (
+    BadRecordError,
+    NewColumnsError,
+    SchemaInferenceError,
+    SourceChangedError,
+)
+from lakestream.plan import types as t
+from lakestream.sources.base import DiscoveryFilter, ReadLimit, ReplanNeeded
+from lakestream.sources.files import file_records
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> FilesPipe:
+    return FilesPipe(tmp_path)
+
+
+def _ids(rows: list[dict[str, object]]) -> list[object]:
+    return sorted(row["id"] for row in rows)  # type: ignore[type-var]
+
+
+def test_files_when_first_read_come_once_oldest_first(pipe: FilesPipe) -> None:
+    pipe.land("b.json", {"id": 1}, {"id": 2}, age_s=100)
+    pipe.land("a.json", {"id": 3}, age_s=50)
+    reader = pipe.open(metadata_column="_metadata")
+    (batch,) = pipe.run(reader)
+    assert [row["id"] for row in batch.rows] == [1, 2, 3]
+    assert [row["_metadata"]["file_name"] for row in batch.rows] == ["b.json", "b.json", "a.json"]
+    assert [row["_metadata"]["seq"] for row in batch.rows] == [0, 0, 1]
+    assert batch.files()["b.json"]["rows"] == 2
+    assert batch.files()["a.json"]["state"] == "committed"
+    assert (batch.read.report.files, batch.read.report.rows) == (2, 3)
+
+
+def test_files_when_limited_come_in_contiguous_batches(pipe: FilesPipe) -> None:
+    for number in range(5):
+        pipe.land(f"{number}.json", {"id": number}, age_s=100 - number)
+    reader = pipe.open()
+    batches = list(pipe.run(reader, ReadLimit(max_files=2)))
+    assert [_ids(batch.rows) for batch in batches] == [[0, 1], [2, 3], [4]]
+    assert batches[0].read.report.metrics["numFilesOutstanding"] == "3"
+
+
+def test_discovery_when_nothing_is_new_writes_nothing(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.open().discover()
+    assert pipe.log is not None
+    before = pipe.log.list("")
+    reader = pipe.open()
+    reader.discover()
+    assert pipe.log.list("") == before
+    assert reader.backlog(reader.initial()).files == 1
+    assert reader.backlog(reader.latest(reader.initial())).files == 0
+
+
+def test_discovery_when_repeated_adds_what_landed_since(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    reader = pipe.open()
+    reader.discover()
+    first = reader.latest(reader.initial())
+    pipe.land("b.json", {"id": 2})
+    reader.discover()
+    second = reader.latest(first)
+    assert _ids(pipe.read(reader, first, second).rows) == [2]
+
+
+def test_existing_files_when_not_wanted_are_never_read(pipe: FilesPipe) -> None:
+    pipe.land("old.json", {"id": 1})
+    reader = pipe.open(include_existing_files=False)
+    reader.discover()
+    start, bound = reader.initial(), reader.latest(reader.initial())
+    assert reader.reached(start, bound)
+    pipe.land("new.json", {"id": 2})
+    again = pipe.open(include_existing_files=False)
+    assert _ids(pipe.all_rows(again)) == [2]
+    assert again.backlog(again.initial()).files == 1
+
+
+def test_existing_files_when_the_option_is_flipped_later_stay_read(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.open().discover()
+    pipe.land("b.json", {"id": 2})
+    assert _ids(pipe.all_rows(pipe.open(include_existing_files=False))) == [1, 2]
+
+
+def test_schema_when_there_is_no_file_is_awaited(pipe: FilesPipe) -> None:
+    reader = pipe.open()
+    reader.discover()
+    start = reader.initial()
+    assert reader.plan(start, reader.latest(start), ReadLimit()) == start
+    with pytest.raises(SchemaInferenceError, match="no file with content"):
+        _ = reader.schema
+    pipe.land("empty.json")
+    reader.discover()
+    assert reader.reached(start, reader.latest(start))
+    pipe.land("a.json", {"id": 1})
+    assert _ids(pipe.all_rows(reader)) == [1]
+    assert reader.schema == t.Struct((("id", t.LONG), ("_rescued_data", t.STRING)))
+
+
+def test_file_when_empty_is_recorded_with_no_rows(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.land("empty.json")
+    pipe.land("empty.json.gz")
+    (batch,) = pipe.run(pipe.open())
+    assert _ids(batch.rows) == [1]
+    for name in ("empty.json", "empty.json.gz"):
+        assert (batch.files()[name]["rows"], batch.files()[name]["state"]) == (0, "committed")
+
+
+def test_names_when_hidden_as_in_spark_are_skipped(pipe: FilesPipe) -> None:
+    for name in ("_SUCCESS", ".a.json.crc", "_tmp/b.json", ".x/c.json", "d.json._COPYING_"):
+        pipe.land(name, {"id": 0})
+    pipe.land("_day=1/e.json", {"id": 1})
+    assert _ids(pipe.all_rows(pipe.open())) == [1]
+
+
+@pytest.mark.parametrize(
+    ("options", "ids"),
+    [
+        ({"path_glob_filter": "*.json"}, [1, 3]),
+        ({"recursive": False}, [1, 2]),
+        ({"modified_after": datetime.now(UTC) - timedelta(seconds=500)}, [1, 2, 3]),
+        ({"modified_before": datetime.now(UTC) - timedelta(seconds=500)}, []),
+        ({"min_age": "10 minutes"}, []),
+    ],
+)
+def test_filters_when_given_choose_files(
+    pipe: FilesPipe, options: dict[str, object], ids: list[int]
+) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.land("b.ndjson", {"id": 2})
+    pipe.land("deep/c.json", {"id": 3})
+    assert _ids(pipe.all_rows(pipe.open(schema="id BIGINT", **options))) == ids
+
+
+def test_path_when_a_glob_chooses_folders(pipe: FilesPipe) -> None:
+    pipe.land("2025/a.json", {"id": 1})
+    pipe.land("2026/deep/b.json", {"id": 2})
+    pipe.path = f"{pipe.landing}/202{{6,7}}"
+    assert _ids(pipe.all_rows(pipe.open())) == [2]
+
+
+def test_path_when_one_file_reads_it_alone(pipe: FilesPipe) -> None:
+    pipe.land("_one.json", {"id": 1})
+    pipe.land("two.json", {"id": 2})
+    pipe.path = f"{pipe.landing}/_one.json"
+    assert _ids(pipe.all_rows(pipe.open())) == [1]
+
+
+def test_run_when_narrowed_discovers_only_that(pipe: FilesPipe) -> None:
+    pipe.land("x/a.json", {"id": 1})
+    pipe.land("y/b.json", {"id": 2})
+    assert _ids(pipe.all_rows(pipe.open(discovery=DiscoveryFilter(path_glob="x")))) == [1]
+    whole = DiscoveryFilter(path_glob=f"{pipe.landing}/y/*.json")
+    assert _ids(pipe.all_rows(pipe.open(discovery=whole))) == [1, 2]
+
+
+def test_hive_folders_when_inferred_become_typed_columns(pipe: FilesPipe) -> None:
+    pipe.land("day=2026-11-20/n=1/a.json", {"id": 1, "n": "data"})
+    pipe.land("day=2026-11-21/n=__HIVE_DEFAULT_PARTITION__/b.json", {"id": 2, "n": "data"})
+    reader = pipe.open()
+    rows = sorted(pipe.all_rows(reader), key=lambda row: row["id"])
+    assert reader.schema.names == ("id", "day", "n", "_rescued_data")
+    assert [str(row["day"]) for row in rows] == ["2026-11-20", "2026-11-21"]
+    assert [row["n"] for row in rows] == [1, None]
+    assert [row["_rescued_data"] for row in rows] == [None, None]
+
+
+def test_hive_folders_when_named_follow_the_declared_schema(pipe: FilesPipe) -> None:
+    pipe.land("day=2026-11-20/k=7/a.json", {"id": 1})
+    reader = pipe.open(schema="id BIGINT, k INT", partition_columns=["k", "day", "absent"])
+    (row,) = pipe.all_rows(reader)
+    assert row == {"id": 1, "k": 7, "day": "2026-11-20", "absent": None}
+
+
+def test_hive_folder_when_its_value_does_not_fit_quarantines_its_files(pipe: FilesPipe) -> None:
+    pipe.land("k=1/a.json", {"id": 1})
+    assert _ids(pipe.all_rows(pipe.open())) == [1]
+    pipe.land("k=x/b.json", {"id": 2})
+    (batch,) = pipe.run(pipe.open())
+    assert _ids(batch.rows) == [1]
+    assert batch.files()["k=x/b.json"]["state"] == "quarantined"
+    assert "LS-SRC-006" in batch.files()["k=x/b.json"]["reason"]
+
+
+def test_metadata_when_asked_for_tells_the_file(pipe: FilesPipe) -> None:
+    file = pipe.land("d e/a.json", {"id": 1})
+    (row,) = pipe.all_rows(pipe.open(metadata_column="_meta"))
+    found = row["_meta"]
+    assert found["file_path"] == file.as_uri()
+    assert found["file_name"] == "a.json"
+    assert found["file_size"] == found["file_block_length"] == file.stat().st_size
+    assert found["file_block_start"] == 0
+    assert found["file_modification_time"].timestamp() == pytest.approx(file.stat().st_mtime)
+
+
+def test_new_column_when_evolving_is_learnt_from_the_whole_batch_at_once(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    reader = pipe.open()
+    assert _ids(pipe.all_rows(reader)) == [1]
+    start = reader.latest(reader.initial())
+    pipe.land("b.json", {"id": 2, "x": 1}, age_s=30)
+    pipe.land("c.json", {"id": 3, "y": {"z": "t"}}, age_s=20)
+    reader.discover()
+    end = reader.latest(start)
+    first = pipe.read(reader, start, end)
+    assert isinstance(first.failure, ReplanNeeded)
+    assert first.records.names() == []
+    second = pipe.read(reader, start, end)
+    assert second.failure is None
+    assert reader.schema.names == ("id", "x", "y", "_rescued_data")
+    assert [(row["id"], row["x"], row["y"]) for row in second.rows] == [
+        (2, 1, None),
+        (3, None, {"z": "t"}),
+    ]
+    assert [row["_rescued_data"] for row in second.rows] == [None, None]
+    assert pipe.open().schema == reader.schema
+
+
+def test_new_column_when_two_runs_evolve_keeps_both(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    one, two = pipe.open(), pipe.open()
+    list(pipe.run(one))
+    list(pipe.run(two))
+    start = one.latest(one.initial())
+    pipe.land("b.json", {"id": 2, "x": 1})
+    one.discover()
+    assert isinstance(pipe.read(one, start, one.latest(start)).failure, ReplanNeeded)
+    middle = one.latest(start)
+    pipe.land("c.json", {"id": 3, "y": 1})
+    two.discover()
+    assert isinstance(pipe.read(two, middle, two.latest(middle)).failure, ReplanNeeded)
+    assert pipe.open().schema.names == ("id", "x", "y", "_rescued_data")
+
+
+def test_new_column_when_refused_stops_with_its_name(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1, "x": 2})
+    reader = pipe.open(schema="id BIGINT", schema_evolution="fail_on_new_columns")
+    (batch,) = pipe.run(reader)
+    assert isinstance(batch.failure, NewColumnsError)
+    assert "x" in str(batch.failure)
+
+
+def test_new_column_when_rescued_keeps_its_value_and_file(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1, "x": 2})
+    reader = pipe.open(schema="id BIGINT", schema_evolution="rescue")
+    (row,) = pipe.all_rows(reader)
+    rescued = json.loads(row["_rescued_data"])
+    assert rescued["x"] == 2
+    assert rescued["_file_path"].endswith("a.json")
+
+
+def test_bad_records_go_to_quarantine_with_line_and_text(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1}, "{broken\n", {"id": 2})
+    (batch,) = pipe.run(pipe.open())
+    assert _ids(batch.rows) == [1, 2]
+    (bad,) = batch.quarantined()
+    assert (bad["file_key"], bad["line"], bad["raw"]) == ("a.json", 2, b"{broken")
+    assert batch.files()["a.json"]["bad"] == 1
+    assert batch.read.report.bad_records == 1
+
+
+def test_bad_records_when_too_many_stop_the_batch(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_records, "MAX_QUARANTINE_BYTES", 1_000)
+    pipe.land("a.json", {"id": 1}, *["{" + "x" * 200 + "\n"] * 10)
+    (batch,) = pipe.run(pipe.open())
+    assert isinstance(batch.failure, BadRecordError)
+
+
+def test_bad_records_when_many_are_flushed_in_pieces(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(file_records, "_FLUSH_BYTES", 1_000)
+    pipe.land("a.json", {"id": 1}, *["{" + "x" * 200 + "\n"] * 10)
+    (batch,) = pipe.run(pipe.open())
+    assert len(batch.quarantined()) == 10
+    assert "quarantine-1.parquet" in batch.records.names()
+
+
+def test_malformed_record_when_failfast_stops(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1}, "{broken\n")
+    (batch,) = pipe.run(pipe.open(schema="id BIGINT", mode="failfast"))
+    assert isinstance(batch.failure, BadRecordError)
+
+
+def test_malformed_record_with_a_corrupt_column_is_a_row(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1}, "{broken\n")
+    rows = pipe.all_rows(pipe.open(schema_hints="_corrupt_record STRING"))
+    assert [(row["id"], row["_corrupt_record"]) for row in rows] == [(1, None), (None, "{broken")]
+
+
+def test_file_when_truncated_is_quarantined_whole(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": -1})
+    lines = b"".join(b'{"id": %d, "pad": "%s"}\n' % (n, os.urandom(64).hex().encode())
+                     for n in range(100_000))  # fmt: skip
+    whole = gzip.compress(lines, 1)
+    pipe.land("bad.json.gz", whole[: len(whole) - 1000])
+    reader = pipe.open(schema="id BIGINT")
+    reader.discover()
+    start, end = reader.initial(), reader.latest(reader.initial())
+    first = pipe.read(reader, start, end)
+    assert isinstance(first.failure, ReplanNeeded)
+    second = pipe.read(reader, start, end)
+    assert second.failure is None
+    assert _ids(second.rows) == [-1]
+    assert second.files()["bad.json.gz"]["state"] == "quarantined"
+    assert [row["file_key"] for row in second.quarantined()] == ["bad.json.gz"]
+    assert second.read.report.bad_files == 1
+
+
+def test_file_when_gone_stops_with_its_name(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.land("b.json", {"id": 2})
+    reader = pipe.open(schema="id BIGINT")
+    reader.discover()
+    (pipe.landing / "b.json").unlink()
+    batch = pipe.read(reader, reader.initial(), reader.latest(reader.initial()))
+    assert isinstance(batch.failure, SourceChangedError)
+    assert "b.json" in str(batch.failure)
+
+
+def test_file_when_overwritten_after_discovery_stops(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    reader = pipe.open(schema="id BIGINT")
+    reader.discover()
+    pipe.land("a.json", {"id": 22222})
+    batch = pipe.read(reader, reader.initial(), reader.latest(reader.initial()))
+    assert isinstance(batch.failure, SourceChangedError)
+    assert batch.rows == []
+
+
+def test_file_when_gone_and_ignored_is_recorded(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.land("b.json", {"id": 2})
+    reader = pipe.open(schema="id BIGINT", ignore_missing_files=True)
+    reader.discover()
+    (pipe.landing / "b.json").unlink()
+    batch = pipe.read(reader, reader.initial(), reader.latest(reader.initial()))
+    assert batch.failure is None
+    assert _ids(batch.rows) == [1]
+    assert batch.files()["b.json"]["state"] == "skipped"
+
+
+def test_file_when_big_is_read_in_ranges(pipe: FilesPipe) -> None:
+    pad = "x" * 1_000
+    pipe.land("a.json", *({"id": n, "pad": pad} for n in range(10_000)))
+    assert (pipe.landing / "a.json").stat().st_size > 8 * 2**20
+    assert _ids(pipe.all_rows(pipe.open())) == list(range(10_000))
+
+
+def test_stream_when_abandoned_leaves_no_thread(pipe: FilesPipe) -> None:
+    pad = "x" * 1_000
+    for name in range(4):
+        pipe.land(f"{name}.json", *({"id": n, "pad": pad} for n in range(9_000)))
+    reader = pipe.open(schema="id BIGINT, pad STRING")
+    reader.discover()
+    assert pipe.log is not None
+    before = threading.active_count()
+    read = reader.read(
+        reader.initial(), reader.latest(reader.initial()), AttemptRecords(pipe.log, 0, "a")
+    )
+    rows = read.stream
+    rows.read_next_batch()
+    assert threading.active_count() > before
+    del rows, read
+    assert threading.active_count() == before
+
+
+def test_preview_writes_nothing(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.land("b.json", {"id": 2, "x": 1})
+    reader = pipe.open(read_only=True, include_existing_files=False)
+    reader.discover()
+    assert pipe.log is not None
+    assert pipe.log.list("") == []
+    reader = pipe.open(read_only=True)
+    reader.discover()
+    reader.discover()
+    assert reader.backlog(reader.initial()).files == 2
+    assert reader.schema.names == ("id", "x", "_rescued_data")
+    assert pipe.log.list("") == []
+
+
+def test_discovery_when_its_time_is_up_says_there_may_be_more(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    reader = pipe.open()
+    reader.discover(time_budget_s=0)
+    assert not reader.backlog(reader.initial()).complete
+    reader.discover()
+    assert reader.backlog(reader.initial()).complete
+
+
+def test_digest_items_when_a_version_differs_differ(pipe: FilesPipe, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    other = FilesPipe(tmp_path / "other")
+    items = []
+    for each in (pipe, other):
+        each.land("a.json", {"id": 1})
+        reader = each.open()
+        reader.discover()
+        items.append(reader.digest_items(reader.initial(), reader.latest(reader.initial())))
+    assert items[0] != items[1]
+    assert len(items[0]) == 1
+
+
+def test_text_and_binary_files_come_with_their_own_columns(pipe: FilesPipe) -> None:
+    pipe.land("k=1/a.txt", "one\ntwo\n")
+    rows = pipe.all_rows(pipe.open(format="text"))
+    assert rows == [{"value": "one", "k": 1}, {"value": "two", "k": 1}]
