@@ -6,9 +6,9 @@ from arro3.core import RecordBatch
 
 from lakestream.formats.bad_records import take_bad_record
 from lakestream.formats.base import BadRecord, DecodedBatch, DecodePlan, Outcomes
+from lakestream.formats.column_layout import Layout
 from lakestream.formats.csv_blocks import TextRows
 from lakestream.formats.csv_casts import column_kind, typed_column
-from lakestream.formats.csv_layout import Layout
 from lakestream.formats.csv_values import ValueRules, kind_of, merged_kind
 from lakestream.formats.fixed_columns import output_schema
 from lakestream.formats.lazy_pyarrow import Column, compute, null_column, pyarrow

@@ -8,11 +8,11 @@ from typing import Final
 from lakestream.errors import BadFileError, LakestreamError
 from lakestream.formats.bad_records import fail_file
 from lakestream.formats.base import DecodedBatch, DecodePlan, FileChunk, InputFile, Outcomes
+from lakestream.formats.column_layout import Layout, layout_of_header, layout_of_width
 from lakestream.formats.csv_batches import BatchBuilder
 from lakestream.formats.csv_blocks import BlockReader, Part
 from lakestream.formats.csv_dialect import RecordSplitter
 from lakestream.formats.csv_file import FileRules, OpenFile
-from lakestream.formats.csv_layout import Layout, layout_of_header, layout_of_width
 from lakestream.formats.csv_values import ValueRules
 
 #: Records of one header are parsed once they are this many bytes, and all are once those of

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lakestream.errors import BadFileError
+from lakestream.formats.column_layout import positional_names, safe_names
 from lakestream.formats.csv_dialect import CsvDialect, MalformedRecordError, RecordSplitter
 from lakestream.formats.csv_framing import LineFramer, Piece, QuoteFramer
-from lakestream.formats.csv_layout import positional_names, safe_names
 from lakestream.formats.encodings import Utf8Reader
 
 

@@ -1,4 +1,4 @@
-"""Which column of a CSV file is which column of the schema."""
+"""Which column of a file is which column of the schema, by name or by position."""
 
 from __future__ import annotations
 
