@@ -152,6 +152,7 @@ def _facts(found: Decoded) -> tuple[Any, ...]:
 @example((plan_of("a INT"), {"x": b'{"a":\n1}\n{} {}\n'}), None)
 @example((plan_of("a STRUCT<b: INT>"), {"x": b'{"a":\n{"b":1}}\n{} {}\n'}), None)
 @example((plan_of("a INT", unknown="ignore"), {"x": b'{"z":"\xff"}\n{"a":1}\n'}), None)
+@example((plan_of('`quo"te` INT', unknown="ignore"), {"x": b'{"quo\\"te":1.5}\n'}), None)
 @example((plan_of("a DECIMAL(5,2)"), {"x": b'{"a":"1_0"}\n{"a":"NaN"}\n'}), None)
 def test_paths_when_given_the_same_input_agree(
     case: tuple[DecodePlan, dict[str, bytes]], step: int | None

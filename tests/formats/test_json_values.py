@@ -2,6 +2,8 @@
 
 import json
 import math
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -348,6 +350,29 @@ def test_decode_when_its_input_raises_gives_the_rows_before_it_first() -> None:
     assert next(rows).batch.num_rows > 0
     with pytest.raises(BadFileError):
         list(rows)
+
+
+def test_decode_of_every_type_imports_no_heavy_library() -> None:
+    script = """
+import sys
+from datetime import UTC, datetime
+from lakestream.formats.base import DecodePlan, FileChunk, FileOutcome, InputFile, Outcomes
+from lakestream.formats.json import JsonFormat
+from lakestream.plan.types import schema_of_ddl
+from lakestream.storage.base import ObjectInfo
+file = InputFile(0, ObjectInfo("x", 1, None, None, datetime.now(UTC)), "file:///x")
+data = b'{"a":1.255,"t":"2026-01-01T00:00:00Z","d":"2026-1-1","z":[]}'
+plan = DecodePlan(schema_of_ddl("a DECIMAL(9,2), t TIMESTAMP, d DATE"), "r", None,
+                  "permissive", "evolve")
+form = JsonFormat()
+list(form.decode([FileChunk(file, data, last=True)], plan, Outcomes([FileOutcome()])))
+heavy = {"pyarrow", "duckdb", "deltalake", "polars", "pandas", "numpy", "obstore", "sqlglot"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout.strip() == "[]"
 
 
 def test_json_format_is_a_format_with_its_options_by_name() -> None:
