@@ -149,24 +149,27 @@ class _Decoding:
         self._separator = (options.line_sep or "\n").encode()
 
     def read(self, chunks: Iterable[FileChunk]) -> Iterator[DecodedBatch]:
-        reader, splitter = self._open()
+        opened = self._open()
         for chunk in chunks:
             if chunk.failure is not None:
                 fail_file(chunk.file, chunk.failure, self._outcomes)
                 self._rows = self._rows.without(chunk.file.index)
             else:
-                data = reader.read(chunk.data, last=chunk.last)
-                if self._options.whole_text:
-                    self._take_lines([data], 1, chunk.file)
-                else:
-                    for block in splitter.feed(data, last=chunk.last):
-                        self._take_block(block, chunk.file)
+                self._take(chunk, *opened)
             if chunk.last or chunk.failure is not None:
-                reader, splitter = self._open()
+                opened = self._open()
             if self._rows.full:
                 yield self._flush()
         if self._rows.runs:
             yield self._flush()
+
+    def _take(self, chunk: FileChunk, reader: Utf8Reader, splitter: LineSplitter) -> None:
+        data = reader.read(chunk.data, last=chunk.last)
+        if self._options.whole_text:
+            self._take_lines([data], 1, chunk.file)
+            return
+        for block in splitter.feed(data, last=chunk.last):
+            self._take_block(block, chunk.file)
 
     def _open(self) -> tuple[Utf8Reader, LineSplitter]:
         separator = None if self._options.line_sep is None else self._separator
