@@ -1,1 +1,87 @@
-"""Auto Loader and Structured Streaming for a Dagster lakehouse, without a cluster."""
+"""Auto Loader and Structured Streaming for a Dagster lakehouse, without a cluster.
+
+    import lakestream as ls
+
+    @ls.streaming_table("s3://lake/bronze/orders")
+    def bronze_orders():
+        return ls.read_files("s3://landing/orders", format="json")
+
+    bronze_orders.run()
+
+Importing it is cheap: every name is loaded at first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from lakestream import functions
+    from lakestream.errors import LakestreamError
+    from lakestream.plan.expectations import expect
+    from lakestream.query.progress import QueryProgress
+    from lakestream.query.streaming_query import StreamingQuery
+    from lakestream.read_delta import read_delta, table
+    from lakestream.read_files import read_files
+    from lakestream.sql.sql_text import sql
+    from lakestream.storage.location import env
+    from lakestream.stream import Stream
+    from lakestream.streaming_table import StreamingTable, streaming_table
+    from lakestream.triggers import available_now, once, processing_time
+
+__version__: Final = "0.1.0"
+
+__all__ = [
+    "LakestreamError",
+    "QueryProgress",
+    "Stream",
+    "StreamingQuery",
+    "StreamingTable",
+    "available_now",
+    "env",
+    "expect",
+    "functions",
+    "once",
+    "processing_time",
+    "read_delta",
+    "read_files",
+    "sql",
+    "streaming_table",
+    "table",
+]
+
+_HOMES: Final = {
+    "LakestreamError": "lakestream.errors",
+    "QueryProgress": "lakestream.query.progress",
+    "Stream": "lakestream.stream",
+    "StreamingQuery": "lakestream.query.streaming_query",
+    "StreamingTable": "lakestream.streaming_table",
+    "available_now": "lakestream.triggers",
+    "env": "lakestream.storage.location",
+    "expect": "lakestream.plan.expectations",
+    "once": "lakestream.triggers",
+    "processing_time": "lakestream.triggers",
+    "read_delta": "lakestream.read_delta",
+    "read_files": "lakestream.read_files",
+    "sql": "lakestream.sql.sql_text",
+    "streaming_table": "lakestream.streaming_table",
+    "table": "lakestream.read_delta",
+}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attributes are of any type
+    if name == "functions":
+        return importlib.import_module("lakestream.functions")
+    home = _HOMES.get(name)
+    if home is None:
+        from lakestream.errors import near_names  # noqa: PLC0415 - only on the way to an error
+
+        raise AttributeError(f"lakestream has no {name!r}; {near_names(name, __all__)}")
+    found = getattr(importlib.import_module(home), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__"])

@@ -64,3 +64,18 @@ def append(
             writer_properties=_WRITER,
             commit_properties=properties,
         )
+
+
+def delete_all(table: DeltaTable, *, where: str) -> None:
+    """Delete every row in one commit; files stay until a vacuum, so older versions read on.
+
+    Raises:
+        CommitConflictError, StorageUnavailableError: Nothing was deleted.
+
+    Atomic: yes.
+    """
+    otherwise = Otherwise(
+        StorageUnavailableError, "the rows could not be deleted", "the cause below says why"
+    )
+    with translated(where=where, otherwise=otherwise):
+        table.delete()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakestream.delta.append import append
+from lakestream.delta.append import append, delete_all
 from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
 from lakestream.delta.durability import missing, sync
 from lakestream.delta.log import Commit
@@ -136,6 +136,39 @@ class DeltaSink:
         """Give the last batch that a query of this name committed; None when there is none."""
         table = self._handle.refreshed()
         return None if table is None else table.transaction_version(self._name_mark)
+
+    def schema(self) -> Struct | None:
+        """Give the table's columns now; None when there is no table."""
+        table = self._handle.refreshed()
+        return None if table is None else table_schema(table)
+
+    def row_count(self) -> int | None:
+        """Give the number of rows that the table has now, from its log; None without a table."""
+        table = self._handle.refreshed()
+        return None if table is None else table.count()
+
+    def check(self, schema: Struct) -> None:
+        """Check that a stream of these columns could be appended; writes nothing.
+
+        Raises:
+            SinkSchemaError: The table, or a new one, cannot take them.
+        """
+        stored = self.schema()
+        if stored is not None:
+            fit(schema, stored, where=self.where)
+            return
+        check_columns(schema, where=self.where)
+        self._check_partition_columns(schema)
+
+    def truncate(self) -> None:
+        """Delete all rows in one commit; older versions of the table keep them.
+
+        Raises:
+            StorageUnavailableError, CommitConflictError: Nothing was deleted.
+        """
+        table = self._handle.refreshed()
+        if table is not None:
+            delete_all(table, where=self.where)
 
     def prepare(self, schema: Struct) -> str:
         """Create the table unless there is one, and give the id of the one that is there.

@@ -1,0 +1,269 @@
+"""The ``lakestream`` command: all that a person needs at night, without Python.
+
+Exit codes: 0 done, 1 an error that is told on standard error, 2 a command that was misspelt.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import sys
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from lakestream.cli.output import ERR, OUT, human_bytes, print_json, print_table
+from lakestream.cli.progress_bar import ProgressBar
+from lakestream.cli.target import load_table, load_tables
+from lakestream.errors import ConfigError, LakestreamError
+from lakestream.plan.arrow_types import spark_schema
+from lakestream.plan.types import schema_ddl, type_name
+from lakestream.triggers import Trigger, available_now, once, processing_time
+
+if TYPE_CHECKING:
+    from lakestream.query.overview import TableStatus
+    from lakestream.query.progress import QueryProgress
+    from lakestream.sources.files.states import FileState
+
+app = typer.Typer(
+    name="lakestream",
+    help="Files that land become exactly-once Delta tables.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+)
+
+TableArgument = Annotated[
+    str, typer.Argument(metavar="MODULE:TABLE", help="pipeline:bronze_orders, or pipeline.py:...")
+]
+ModuleArgument = Annotated[
+    str, typer.Argument(metavar="MODULE[:TABLE]", help="a module, or one table of it")
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+def run() -> None:
+    """Run the command line; errors that we know are told without a traceback."""
+    try:
+        app()
+    except LakestreamError as error:
+        ERR.print(escape(str(error)), style="red", highlight=False)
+        sys.exit(1)
+
+
+@app.command("run")
+def run_table(
+    target: TableArgument,
+    *,
+    once_only: Annotated[bool, typer.Option("--once", help="One batch without limits.")] = False,
+    available: Annotated[
+        bool, typer.Option("--available-now", help="All that is there, then end (the default).")
+    ] = False,
+    interval: Annotated[
+        str | None, typer.Option(help='Keep running, a batch an interval: "10s".')
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one progress document a batch.")
+    ] = False,
+) -> None:
+    """Bring a table up to date."""
+    trigger = _trigger(once_only=once_only, available=available, interval=interval)
+    table = load_table(target)
+    if as_json:
+        table.run(trigger, on_progress=lambda progress: print_json(progress.as_dict()))
+        return
+    try:
+        with ProgressBar(table.name) as bar:
+            done = table.run(trigger, on_progress=bar.show)
+    except KeyboardInterrupt:
+        OUT.print("stopped; the next run goes on where this one was")
+        return
+    _print_run(table.name, done)
+
+
+@app.command()
+def check(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
+    """Check declarations against their input; write nothing."""
+    failed = False
+    results: list[dict[str, object]] = []
+    for table in load_tables(target):
+        try:
+            schema = table.validate()
+        except LakestreamError as error:
+            failed = True
+            results.append({"table": table.name, "ok": False, "error": str(error)})
+        else:
+            results.append({"table": table.name, "ok": True, "schema": schema_ddl(schema)})
+    if as_json:
+        print_json(results)
+    else:
+        for result in results:
+            mark = "[green]ok[/]" if result["ok"] else "[red]error[/]"
+            text = escape(str(result.get("schema") or result.get("error")))
+            OUT.print(f"{mark} [bold]{escape(str(result['table']))}[/]: {text}", highlight=False)
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def status(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
+    """Show where tables stand: last batch, rows, backlog."""
+    found = [table.status() for table in load_tables(target)]
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    print_table(
+        "streaming tables",
+        ["table", "state", "last_batch", "delta_version", "rows", "backlog", "last_commit"],
+        [_status_row(each) for each in found],
+    )
+
+
+@app.command()
+def files(
+    target: TableArgument,
+    *,
+    pending: Annotated[bool, typer.Option("--pending", help="Only those not read yet.")] = False,
+    quarantined: Annotated[
+        bool, typer.Option("--quarantined", help="Only those in quarantine, whole or in part.")
+    ] = False,
+    path: Annotated[str | None, typer.Option(help="Only keys that match this glob.")] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show each discovered file and what became of it."""
+    found = [
+        each
+        for each in load_table(target).files()
+        if (not pending or each.state == "pending")
+        and (not quarantined or each.state == "quarantined" or bool(each.bad))
+        and (path is None or fnmatch.fnmatchcase(each.key, path))
+    ]
+    if as_json:
+        print_json([asdict(each) for each in found])
+        return
+    columns = [
+        "seq", "key", "size", "discovered", "state", "batch", "version", "rows", "rescued", "bad",
+        "reason",
+    ]  # fmt: skip
+    print_table(f"files of {target}", columns, [_file_row(each) for each in found])
+
+
+@app.command()
+def preview(
+    target: TableArgument,
+    *,
+    rows: Annotated[int, typer.Option("-n", "--rows", help="How many rows.")] = 10,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the schema and the first rows that a first run would write; commit nothing."""
+    table = load_table(target)
+    found = table.preview(rows)
+    if as_json:
+        print_json({"schema": schema_ddl(spark_schema(found.schema)), "rows": found.to_pylist()})
+        return
+    OUT.print(f"[bold]{escape(table.name)}[/]")
+    for name, kind in spark_schema(found.schema).fields:
+        OUT.print(f"  {escape(name)}: {escape(type_name(kind))}", highlight=False)
+    print_table(f"first {found.num_rows} rows", found.schema.names, found.to_pylist())
+
+
+@app.command()
+def quarantine(target: TableArgument, *, as_json: JsonOption = False) -> None:
+    """Show the records and files that could not be read, with reason, file and line."""
+    found = load_table(target).quarantine().to_pylist()
+    if as_json:
+        print_json(found)
+        return
+    print_table(
+        f"quarantine of {target}", ["batch_id", "file_key", "line", "code", "reason", "raw"], found
+    )
+
+
+@app.command()
+def reset(
+    target: TableArgument,
+    *,
+    truncate: Annotated[
+        bool, typer.Option("--truncate", help="Also delete the table's rows, in one commit.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Forget a table's progress, so that all input is read again."""
+    table = load_table(target)
+    report = table.reset_report()
+    OUT.print(
+        f"[bold]{escape(table.name)}[/] forgets {report.batches} batches and {report.files} files "
+        f"in {escape(report.checkpoint)}",
+        highlight=False,
+    )
+    if truncate:
+        OUT.print(f"its {report.rows} rows are deleted; older Delta versions keep them")
+    elif report.rows:
+        OUT.print(f"[yellow]its {report.rows} rows stay, and what is read again comes on top[/]")
+    if not yes and not typer.confirm("Go on?"):
+        raise typer.Exit(1)
+    table.reset(truncate=truncate)
+    OUT.print("done: the next run starts from the first file")
+
+
+def _trigger(*, once_only: bool, available: bool, interval: str | None) -> Trigger | None:
+    if once_only + available + (interval is not None) > 1:
+        raise typer.BadParameter("give one of --once, --available-now and --interval")
+    if interval is not None:
+        try:
+            return processing_time(interval)
+        except ConfigError as error:
+            raise typer.BadParameter(str(error), param_hint="--interval") from error
+    if once_only:
+        return once()
+    return available_now() if available else None
+
+
+def _print_run(name: str, done: list[QueryProgress]) -> None:
+    if not done:
+        OUT.print(f"{escape(name)}: nothing new", highlight=False)
+        return
+    last = done[-1]
+    OUT.print(
+        f"[green]{escape(name)}[/]: {sum(p.num_output_rows for p in done):,} rows from "
+        f"{sum(p.files for p in done):,} files in {len(done)} "
+        f"{'batch' if len(done) == 1 else 'batches'}, Delta version {last.delta_version}",
+        highlight=False,
+    )
+    rescued, bad = sum(p.rescued_rows for p in done), sum(p.bad_records for p in done)
+    bad_files = sum(p.bad_files for p in done)
+    if rescued or bad or bad_files:
+        OUT.print(
+            f"[yellow]{rescued:,} rows carry rescued data; {bad:,} records and {bad_files:,} files "
+            f"went to quarantine[/]: see `lakestream quarantine`",
+            highlight=False,
+        )
+
+
+def _status_row(each: TableStatus) -> dict[str, object]:
+    backlog = f"{each.backlog.files:,} files, {human_bytes(each.backlog.bytes)}"
+    return {
+        "table": each.name,
+        "state": each.state,
+        "last_batch": each.batch_id,
+        "delta_version": each.delta_version,
+        "rows": each.rows,
+        "backlog": backlog if each.backlog.complete else f"{backlog} or more",
+        "last_commit": each.last_commit_at,
+    }
+
+
+def _file_row(each: FileState) -> dict[str, object]:
+    return {
+        "seq": each.seq,
+        "key": each.key,
+        "size": human_bytes(each.size_bytes),
+        "discovered": each.discovered_at,
+        "state": each.state,
+        "batch": each.batch_id,
+        "version": each.delta_version,
+        "rows": each.rows,
+        "rescued": each.rescued,
+        "bad": each.bad,
+        "reason": each.reason,
+    }

@@ -1,0 +1,91 @@
+"""Forgetting a query's progress, on purpose."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from lakestream.checkpoint import epochs
+from lakestream.checkpoint import metadata as query_metadata
+from lakestream.checkpoint.commit_log import CommitLog
+from lakestream.checkpoint.metadata import FORMAT_VERSION, QueryMetadata
+from lakestream.clock import Clock
+from lakestream.errors import CheckpointError
+from lakestream.query.definition import QueryDefinition
+from lakestream.query.open_query import fingerprints, open_query, open_sink
+from lakestream.storage import stores
+from lakestream.storage.base import LogStore
+
+
+@dataclass(frozen=True, slots=True)
+class ResetReport:
+    """What a reset forgets.
+
+    Args:
+        checkpoint: The checkpoint's folder.
+        batches: Committed batches.
+        files: Files that are known, read or not; None when the checkpoint cannot tell.
+        rows: Rows in the table, which stay unless it is truncated.
+    """
+
+    checkpoint: str
+    batches: int
+    files: int | None
+    rows: int
+
+
+def reset_report(definition: QueryDefinition, clock: Clock) -> ResetReport:
+    """Tell what ``reset`` would forget; writes nothing, and reads a damaged checkpoint too."""
+    log = _log(definition)
+    newest = CommitLog(log).newest()
+    return ResetReport(
+        checkpoint=log.uri,
+        batches=0 if newest is None else newest + 1,
+        files=_known_files(definition, clock),
+        rows=open_sink(definition, "").row_count() or 0,
+    )
+
+
+def reset(definition: QueryDefinition, clock: Clock, *, truncate: bool) -> ResetReport:
+    """Forget all progress under a new query id; with ``truncate`` the table's rows go too.
+
+    The order makes a crash harmless: while ``metadata`` is missing and the table carries the
+    query's mark, every run refuses to start, so a reset that was cut off is seen and repeated.
+    Epochs stay: a run that is under way finds itself overtaken.
+    """
+    report = reset_report(definition, clock)
+    log = _log(definition)
+    epochs.claim(log, str(uuid.uuid4()), clock)
+    log.delete([query_metadata.KEY])
+    log.delete([key for key in log.list("") if not key.startswith(f"{epochs.FOLDER}/")])
+    sink = open_sink(definition, "")
+    if truncate:
+        sink.truncate()
+    table_id = sink.table_id()
+    if table_id is not None:
+        query_metadata.create(
+            log,
+            QueryMetadata(
+                id=str(uuid.uuid4()),
+                name=definition.name,
+                format_version=FORMAT_VERSION,
+                table_id=table_id,
+                sources=fingerprints(definition),
+            ),
+        )
+    return report
+
+
+def _log(definition: QueryDefinition) -> LogStore:
+    return stores.open_log_store(definition.checkpoint_location.uri, definition.storage_options)
+
+
+def _known_files(definition: QueryDefinition, clock: Clock) -> int | None:
+    try:
+        query = open_query(definition, clock=clock, rehearse=True)
+    except CheckpointError:
+        return None
+    try:
+        return sum(reader.backlog(reader.initial()).files for reader in query.readers.values())
+    finally:
+        query.close()

@@ -1,0 +1,181 @@
+"""One attempt at a batch: the streams from the sources through the plan to the sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from arro3.core import RecordBatch, RecordBatchReader
+
+from lakestream.checkpoint.batch_records import AttemptRecords
+from lakestream.clock import from_epoch_ms
+from lakestream.plan.arrow_types import arrow_schema
+from lakestream.plan.nodes import Node, Source, StaticTable, walk
+from lakestream.plan.types import Struct
+from lakestream.query.open_query import OpenQuery
+from lakestream.query.progress import ExpectationCounts
+from lakestream.query.summary import AttemptSummary, SourceSummary
+from lakestream.sources.base import BatchRead, Offset, SourceReader
+from lakestream.sources.delta.static import StaticDeltaTable, StaticSnapshot
+from lakestream.sql.compile import Transform, TransformRun, compile_plan
+
+
+class Attempt:
+    """What one attempt holds open; thrown away as a whole when it fails."""
+
+    def __init__(self, records: AttemptRecords) -> None:
+        self.records = records
+        self.reads: dict[str, BatchRead] = {}
+        self.run: TransformRun | None = None
+        self._stream: RecordBatchReader | None = None
+        self._failure: BaseException | None = None
+
+    @property
+    def stream(self) -> RecordBatchReader:
+        """The rows for the sink; set by ``PlanRunner.run``."""
+        assert self._stream is not None, "the attempt was not transformed"  # noqa: S101
+        return self._stream
+
+    def open_reads(
+        self,
+        readers: Mapping[str, SourceReader],
+        starts: Mapping[str, Offset],
+        ends: Mapping[str, Offset],
+    ) -> None:
+        """Open ``(start, end]`` of each source that has anything there."""
+        for name, reader in readers.items():
+            if ends[name] != starts[name]:
+                self.reads[name] = reader.read(starts[name], ends[name], self.records)
+
+    def cause(self, error: BaseException) -> BaseException:
+        """Give what really went wrong: an Arrow stream carries an exception only as its text."""
+        failures = [read.failure for read in self.reads.values()]
+        failures.append(self.run.failure if self.run is not None else None)
+        failures.append(self._failure)
+        return next((each for each in failures if each is not None), error)
+
+    def close(self) -> None:
+        """Drop the streams, so that threads and connections behind them end."""
+        self._stream = None
+        self.run = None
+        self.reads = {}
+
+    def finish_with(self, schema: Struct, table: Struct | None) -> None:
+        """Write the attempt's summary at the stream's end: after the rows, before the commit."""
+        run = self.run
+        assert run is not None, "the attempt was not transformed"  # noqa: S101
+        known = {name.lower() for name in table.names} if table is not None else set()
+        changed = table is not None and any(name.lower() not in known for name in schema.names)
+        self._stream = RecordBatchReader.from_batches(
+            arrow_schema(schema), self._counted(run, schema_changed=changed)
+        )
+
+    def _counted(self, run: TransformRun, *, schema_changed: bool) -> Iterator[RecordBatch]:
+        rows = 0
+        # Iterated as a Python object, never through its C stream: below another arro3 stream of
+        # Python's the C stream would run without the GIL.
+        for batch in run.stream:
+            rows += batch.num_rows
+            yield batch
+        try:
+            self._summary(rows, run, schema_changed=schema_changed).write(self.records)
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _summary(self, rows: int, run: TransformRun, *, schema_changed: bool) -> AttemptSummary:
+        return AttemptSummary(
+            rows=rows,
+            schema_changed=schema_changed,
+            sources={
+                name: SourceSummary(
+                    rows=read.report.rows,
+                    files=read.report.files,
+                    bytes=read.report.bytes,
+                    rescued_rows=read.report.rescued_rows,
+                    bad_records=read.report.bad_records,
+                    bad_files=read.report.bad_files,
+                    dropped_records=read.report.dropped_records,
+                )
+                for name, read in self.reads.items()
+            },
+            expectations={
+                name: ExpectationCounts(count.passed, count.failed, count.dropped)
+                for name, count in run.expectations.items()
+            },
+        )
+
+
+@dataclass(slots=True)
+class PlanRunner:
+    """The query's plan, compiled anew only when a schema below it has changed."""
+
+    query: OpenQuery
+    _transform: Transform | None = None
+    _compiled_for: Mapping[Source | StaticTable, Struct] | None = None
+    _snapshots: dict[StaticTable, StaticSnapshot] = field(default_factory=dict)
+
+    def compile(self) -> Transform:
+        """Give the plan compiled for the sources' and static tables' schemas of this moment.
+
+        Raises:
+            PlanError: It names a column or function that is not there.
+            SchemaInferenceError: A source has no schema yet.
+        """
+        schemas = self._schemas()
+        if self._transform is None or schemas != self._compiled_for:
+            definition = self.query.definition
+            self._transform = compile_plan(definition.plan, schemas, definition.expectations)
+            self._compiled_for = schemas
+        return self._transform
+
+    def prepare(self) -> None:
+        """Before a run's first plan: find mistakes in the query, and make the table if need be.
+
+        Raises:
+            PlanError: The plan names a column or function that is not there.
+        """
+        if self._transform is None:
+            self.query.establish(self.compile().schema)
+
+    def run(self, attempt: Attempt, table: Struct | None, *, timestamp_ms: int) -> None:
+        """Lead the attempt's reads through the plan; nothing moves until the sink pulls.
+
+        Args:
+            attempt: Its reads are open; its stream is made here.
+            table: The table's columns, to tell whether the attempt brings new ones.
+            timestamp_ms: What ``current_timestamp`` gives, in milliseconds since 1970 UTC.
+        """
+        transform = self.compile()
+        sources = self.query.definition.named_sources()
+        inputs: dict[Source | StaticTable, RecordBatchReader] = {
+            source: attempt.reads[name].stream
+            if name in attempt.reads
+            else RecordBatchReader.from_batches(arrow_schema(self.query.readers[name].schema), [])
+            for name, source in sources.items()
+        }
+        inputs |= {node: snapshot.reader() for node, snapshot in self._snapshots.items()}
+        attempt.run = transform.run(inputs, now=from_epoch_ms(timestamp_ms))
+        attempt.finish_with(transform.schema, table)
+
+    def _schemas(self) -> dict[Source | StaticTable, Struct]:
+        schemas: dict[Source | StaticTable, Struct] = {
+            source: self.query.readers[name].schema
+            for name, source in self.query.definition.named_sources().items()
+        }
+        self._snapshots = {
+            node: _static_description(node).open()
+            for node in static_tables(self.query.definition.plan)
+        }
+        return schemas | {node: each.schema for node, each in self._snapshots.items()}
+
+
+def static_tables(plan: Node) -> tuple[StaticTable, ...]:
+    """Give the static leaves of a plan, each once."""
+    return tuple(dict.fromkeys(node for node in walk(plan) if isinstance(node, StaticTable)))
+
+
+def _static_description(node: StaticTable) -> StaticDeltaTable:
+    description = node.description
+    assert isinstance(description, StaticDeltaTable), "static tables are Delta tables"  # noqa: S101
+    return description

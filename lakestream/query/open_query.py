@@ -1,0 +1,204 @@
+"""Opening a query: its checkpoint, its sources and its sink, put together for one run."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from lakestream.checkpoint import metadata as query_metadata
+from lakestream.checkpoint.commit_log import CommitLog
+from lakestream.checkpoint.metadata import FORMAT_VERSION, QueryMetadata
+from lakestream.checkpoint.offset_log import OffsetLog
+from lakestream.clock import Clock
+from lakestream.errors import CheckpointLostError, CheckpointMismatchError, near_names
+from lakestream.plan.types import Struct
+from lakestream.query.definition import QueryDefinition, description_of
+from lakestream.sinks.delta import DeltaSink
+from lakestream.sources.base import EVERYTHING, DiscoveryFilter, SourceContext, SourceReader
+from lakestream.storage import stores
+from lakestream.storage.base import LogStore
+from lakestream.storage.rehearsal import RehearsalLogStore
+
+
+@dataclass(slots=True)
+class OpenQuery:
+    """A query with everything open that a run needs.
+
+    ``id`` is the query's id for the life of its checkpoint. ``metadata`` is None until the query
+    has its table: both are made when the first batch is planned, because only then is the schema
+    known for sure, and ``id`` may still change to that of a run which was quicker.
+    """
+
+    definition: QueryDefinition
+    run_id: str
+    clock: Clock
+    log: LogStore
+    offsets: OffsetLog
+    commits: CommitLog
+    readers: Mapping[str, SourceReader]
+    id: str
+    metadata: QueryMetadata | None
+    sink: DeltaSink
+
+    def establish(self, schema: Struct) -> QueryMetadata:
+        """First start: create the table, then put ``metadata``; a loser adopts the winner's ids.
+
+        Raises:
+            SinkSchemaError: A table that is there already has other types or partitions.
+        """
+        if self.metadata is None:
+            table_id = self.sink.prepare(schema)
+            self.metadata = query_metadata.create(
+                self.log,
+                QueryMetadata(
+                    id=self.id,
+                    name=self.definition.name,
+                    format_version=FORMAT_VERSION,
+                    table_id=table_id,
+                    sources=fingerprints(self.definition),
+                ),
+            )
+            self.id = self.metadata.id
+            self.sink = open_sink(self.definition, self.id)
+        return self.metadata
+
+    def close(self) -> None:
+        """Let go of the sources' connections and threads."""
+        for reader in self.readers.values():
+            reader.close()
+
+
+def open_query(
+    definition: QueryDefinition,
+    *,
+    clock: Clock,
+    discovery: DiscoveryFilter = EVERYTHING,
+    rehearse: bool = False,
+) -> OpenQuery:
+    """Open a query for a run.
+
+    Args:
+        definition: The query.
+        clock: For discovery times and batch timestamps.
+        discovery: What the run's discovery is narrowed to.
+        rehearse: Put a copy in memory over the checkpoint, so that nothing is written.
+
+    Raises:
+        UnsafeLogStoreError: The checkpoint's store does not honour put-if-absent.
+        CheckpointMismatchError: The checkpoint belongs to another query, or a source changed
+            in a way that its progress does not fit any more.
+        CheckpointLostError: The table carries this query's mark and the checkpoint is gone.
+
+    Cost: a handful of requests; on the first start of a file source also what inference reads.
+    """
+    log: LogStore = stores.open_log_store(
+        definition.checkpoint_location.uri, definition.storage_options
+    )
+    if rehearse:
+        log = RehearsalLogStore(log)
+    else:
+        stores.probe_log_store(log)
+    metadata = query_metadata.load(log)
+    if metadata is None:
+        metadata = _refuse_lost_checkpoint(definition, log)
+    if metadata is not None:
+        check_identity(definition, metadata, log)
+    query_id = metadata.id if metadata is not None else str(uuid.uuid4())
+    return OpenQuery(
+        definition=definition,
+        run_id=str(uuid.uuid4()),
+        clock=clock,
+        log=log,
+        offsets=OffsetLog(log),
+        commits=CommitLog(log),
+        readers=open_readers(definition, log, clock, discovery),
+        id=query_id,
+        metadata=metadata,
+        sink=open_sink(definition, query_id),
+    )
+
+
+def open_readers(
+    definition: QueryDefinition,
+    log: LogStore,
+    clock: Clock,
+    discovery: DiscoveryFilter,
+) -> dict[str, SourceReader]:
+    """Open a reader for each source, in the order of the offset log's lines."""
+    return {
+        name: description_of(source).open(
+            SourceContext(name=name, log=log, clock=clock, discovery=discovery)
+        )
+        for name, source in definition.named_sources().items()
+    }
+
+
+def open_sink(definition: QueryDefinition, query_id: str) -> DeltaSink:
+    """Describe the query's table as a sink; nothing is read yet."""
+    return DeltaSink(
+        definition.path,
+        definition.storage_options,
+        partition_by=definition.partition_by,
+        query_id=query_id,
+        query_name=definition.name,
+    )
+
+
+def fingerprints(definition: QueryDefinition) -> dict[str, dict[str, str]]:
+    """Give what may not change between two runs, by source."""
+    return {
+        name: dict(description_of(source).fingerprint())
+        for name, source in definition.named_sources().items()
+    }
+
+
+def check_identity(definition: QueryDefinition, metadata: QueryMetadata, log: LogStore) -> None:
+    """Refuse a checkpoint that was made by another query or for other input.
+
+    Raises:
+        CheckpointMismatchError: Saying which part differs.
+    """
+    if metadata.name != definition.name:
+        raise CheckpointMismatchError(
+            f"the checkpoint belongs to query {metadata.name!r}, this one is {definition.name!r}",
+            where=log.uri,
+            fix="give each query a checkpoint of its own, or the old name with name=",
+        )
+    for name, now in fingerprints(definition).items():
+        before = metadata.sources.get(name)
+        if before is None:
+            raise CheckpointMismatchError(
+                f"source {name!r} is new to this checkpoint",
+                where=log.uri,
+                fix=f"{near_names(name, metadata.sources)} A query keeps its sources: use another "
+                "table, or reset this one",
+            )
+        for key in sorted(before.keys() | now.keys()):
+            if before.get(key) != now.get(key):
+                raise CheckpointMismatchError(
+                    f"{key} of source {name!r} was {before.get(key)!r} and is {now.get(key)!r}",
+                    where=log.uri,
+                    fix="change it back, or reset the table to start over with other input",
+                )
+
+
+def _refuse_lost_checkpoint(definition: QueryDefinition, log: LogStore) -> QueryMetadata | None:
+    """Tell a first start from a checkpoint that is gone.
+
+    Another runner's first start may have put ``metadata`` between our two looks, so the mark
+    only counts when ``metadata``, read again, is still missing.
+    """
+    mark = open_sink(definition, "").name_mark()
+    if mark is None:
+        return None
+    metadata = query_metadata.load(log)
+    if metadata is None:
+        raise CheckpointLostError(
+            f"the table holds batches up to {mark} of query {definition.name!r}, "
+            "but its checkpoint is gone",
+            where=log.uri,
+            fix="restore the checkpoint folder; or run `lakestream reset`, which forgets the "
+            "progress, so that all input is read again",
+        )
+    return metadata

@@ -1,0 +1,76 @@
+"""``batches/<N>-<attempt>/summary.json``: what an attempt counted, for whoever finishes it.
+
+It is written when the attempt's stream has been read to its end and before the commit, so the
+record of the winning attempt is always there when its commit is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Final
+
+from lakestream.checkpoint.batch_records import AttemptRecords
+from lakestream.errors import CheckpointCorruptError, ObjectNotFoundError
+from lakestream.query.progress import ExpectationCounts
+
+NAME: Final = "summary.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSummary:
+    """What one source gave to an attempt."""
+
+    rows: int
+    files: int
+    bytes: int
+    rescued_rows: int
+    bad_records: int
+    bad_files: int
+    dropped_records: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSummary:
+    """What one attempt at a batch counted.
+
+    Args:
+        rows: Rows handed to the sink.
+        sources: Counts by source name.
+        expectations: Counts by expectation.
+        schema_changed: Whether the attempt's rows have columns that the table had not.
+    """
+
+    rows: int
+    sources: Mapping[str, SourceSummary]
+    schema_changed: bool
+    expectations: Mapping[str, ExpectationCounts] = field(default_factory=dict)
+
+    def write(self, records: AttemptRecords) -> None:
+        """Store it with its attempt."""
+        records.put(NAME, json.dumps(asdict(self), separators=(",", ":")).encode())
+
+    @classmethod
+    def read(cls, records: AttemptRecords) -> AttemptSummary:
+        """Load an attempt's summary.
+
+        Raises:
+            CheckpointCorruptError: It is gone or no summary.
+        """
+        try:
+            tree = json.loads(records.get(NAME))
+            return cls(
+                rows=tree["rows"],
+                sources={name: SourceSummary(**each) for name, each in tree["sources"].items()},
+                schema_changed=tree["schema_changed"],
+                expectations={
+                    name: ExpectationCounts(**each) for name, each in tree["expectations"].items()
+                },
+            )
+        except (ObjectNotFoundError, ValueError, KeyError, TypeError) as error:
+            raise CheckpointCorruptError(
+                "the record of a committed attempt cannot be read",
+                where=f"{records.log.uri}/{records.folder}/{NAME}",
+                fix="restore the checkpoint folder from a backup; the table itself is whole",
+            ) from error

@@ -1,0 +1,79 @@
+"""What became of each file: the ledger beside what the committed batches recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final, Literal
+
+from arro3.core import RecordBatch
+
+from lakestream.sources.files import ledger_rows
+
+State = Literal["pending", "committed", "quarantined", "skipped", "ignored"]
+_LEDGER_COLUMNS: Final = ("seq", "key", "size", "discovered_at", "via")
+_OUTCOME_COLUMNS: Final = (
+    "seq", "batch_id", "delta_version", "rows", "rescued", "bad", "state", "reason",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """One discovered file.
+
+    Args:
+        seq: Its place in the ledger.
+        key: Its path below the source's root.
+        size_bytes: Size of the version that was discovered.
+        discovered_at: Aware UTC.
+        state: ``pending``; ``committed``; ``quarantined``: it could not be read, none of its
+            rows is in the table; ``skipped``: it was gone; ``ignored``: it was there before the
+            first start and not wanted.
+        batch_id: The batch that read it; None while pending.
+        delta_version: The table's version that carries the batch.
+        rows: Rows that it gave.
+        rescued: Of these, rows with rescued data.
+        bad: Records that went to quarantine.
+        reason: Why it was quarantined or skipped.
+    """
+
+    seq: int
+    key: str
+    size_bytes: int
+    discovered_at: datetime
+    state: State
+    batch_id: int | None = None
+    delta_version: int | None = None
+    rows: int | None = None
+    rescued: int | None = None
+    bad: int | None = None
+    reason: str | None = None
+
+
+def file_states(
+    known: Iterator[RecordBatch], outcomes: Iterator[RecordBatch]
+) -> Iterator[FileState]:
+    """Join the ledger's rows with the outcomes; both come in the order of ``seq``.
+
+    Memory is a batch of each.
+    """
+    recorded = _rows(outcomes, _OUTCOME_COLUMNS)
+    outcome = next(recorded, None)
+    for seq, key, size_bytes, discovered_at, via in _rows(known, _LEDGER_COLUMNS):
+        while outcome is not None and outcome[0] < seq:
+            outcome = next(recorded, None)
+        if outcome is not None and outcome[0] == seq:
+            _, batch_id, version, rows, rescued, bad, state, reason = outcome
+            yield FileState(
+                seq, key, size_bytes, discovered_at, state, batch_id, version, rows, rescued, bad,
+                reason,
+            )  # fmt: skip
+        else:
+            state = "ignored" if via == ledger_rows.IGNORED else "pending"
+            yield FileState(seq, key, size_bytes, discovered_at, state)
+
+
+def _rows(batches: Iterator[RecordBatch], names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
+    for batch in batches:
+        yield from zip(*(batch.column(name).to_pylist() for name in names), strict=True)

@@ -1,0 +1,159 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PIPELINE = """
+import lakestream as ls
+
+@ls.streaming_table("lake/orders")
+def orders():
+    return ls.read_files("landing", format="json")
+
+@ls.streaming_table("lake/cheap")
+def cheap(orders):
+    return orders.filter("price < 10")
+"""
+
+
+def lakestream(*words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", "from lakestream.cli.main import run; run()", *words],
+        input=answer,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture(autouse=True)
+def _project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "pipeline.py").write_text(PIPELINE)
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    (landing / "a.json").write_text('{"id": 1, "price": 5}\n{"id": 2, "price": 50}\n')
+    (landing / "b.json").write_text('{"id": 3, "price": 7}\n{"id":\n')
+
+
+def test_run_when_tables_follow_each_other_then_both_are_filled() -> None:
+    assert lakestream("run", "pipeline:orders").returncode == 0
+
+    done = lakestream("run", "pipeline:cheap", "--json")
+
+    assert done.returncode == 0, done.stderr
+    progress = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [each["sink"]["numOutputRows"] for each in progress] == [2]
+    assert progress[0]["lakestream"]["deltaVersion"] == 1
+
+
+def test_files_when_some_are_quarantined_in_part_then_shown_with_their_counts() -> None:
+    lakestream("run", "pipeline:orders")
+
+    found = json.loads(lakestream("files", "pipeline:orders", "--quarantined", "--json").stdout)
+
+    assert [(each["key"], each["rows"], each["bad"]) for each in found] == [("b.json", 1, 1)]
+
+
+def test_files_when_narrowed_to_pending_and_glob_then_only_those() -> None:
+    lakestream("run", "pipeline:orders")
+    Path("landing/c.json").write_text('{"id": 4, "price": 1}\n')
+    Path("landing/d.json").write_text('{"id": 5, "price": 1}\n')
+    assert lakestream("preview", "pipeline:orders").returncode == 0
+    nothing_recorded = lakestream("files", "pipeline:orders", "--pending", "--json")
+    lakestream("run", "pipeline:orders")
+    found = lakestream("files", "pipeline:orders", "--path", "[cd].json", "--json")
+
+    assert json.loads(nothing_recorded.stdout) == []
+    assert [each["key"] for each in json.loads(found.stdout)] == ["c.json", "d.json"]
+
+
+def test_quarantine_when_a_line_does_not_parse_then_file_line_and_raw_text() -> None:
+    lakestream("run", "pipeline:orders")
+
+    (row,) = json.loads(lakestream("quarantine", "pipeline:orders", "--json").stdout)
+
+    assert (row["file_key"], row["line"], row["raw"]) == ("b.json", 2, '{"id":')
+    assert row["code"]
+    assert row["reason"]
+
+
+def test_status_when_a_module_is_given_then_all_its_tables() -> None:
+    lakestream("run", "pipeline:orders")
+
+    found = {
+        each["name"]: each for each in json.loads(lakestream("status", "pipeline", "--json").stdout)
+    }
+
+    assert found["orders"]["state"] == "up to date"
+    assert found["orders"]["rows"] == 3
+    assert found["cheap"]["state"] == "never run"
+
+
+def test_preview_when_nothing_ran_yet_then_rows_and_nothing_is_written() -> None:
+    done = lakestream("preview", "pipeline:orders", "--rows", "1", "--json")
+
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["rows"] == [{"id": 1, "price": 5, "_rescued_data": None}]
+    assert "`id` BIGINT" in found["schema"]
+    assert not Path("lake").exists()
+
+
+def test_check_when_a_column_is_misspelt_then_exit_1_and_near_names() -> None:
+    Path("wrong.py").write_text(PIPELINE.replace("price < 10", "prise < 10"))
+    lakestream("run", "wrong:orders")
+
+    done = lakestream("check", "wrong", "--json")
+
+    assert done.returncode == 1
+    orders, cheap = json.loads(done.stdout)
+    assert orders["ok"]
+    assert not cheap["ok"]
+    assert "LS-PLAN-002" in cheap["error"]
+    assert "'price'" in cheap["error"]
+
+
+def test_reset_when_asked_and_declined_then_nothing_is_forgotten() -> None:
+    lakestream("run", "pipeline:orders")
+
+    done = lakestream("reset", "pipeline:orders", answer="n\n")
+
+    assert done.returncode == 1
+    assert "2 files" in done.stdout
+    assert lakestream("run", "pipeline:orders").stdout.strip() == "orders: nothing new"
+
+
+def test_reset_when_truncating_then_the_next_run_gives_each_row_once() -> None:
+    lakestream("run", "pipeline:orders")
+
+    assert lakestream("reset", "pipeline:orders", "--truncate", "--yes").returncode == 0
+    done = lakestream("run", "pipeline:orders", "--once", "--json")
+
+    assert done.returncode == 0, done.stderr
+    (status,) = json.loads(lakestream("status", "pipeline:orders", "--json").stdout)
+    assert (status["rows"], status["batch_id"]) == (3, 0)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("run", "pipeline:ordrs"), 1),
+        (("run", "no_such_module:orders"), 1),
+        (("run", "pipeline:orders", "--once", "--available-now"), 2),
+        (("run", "pipeline:orders", "--interval", "soon"), 2),
+        (("rum", "pipeline:orders"), 2),
+    ],
+)
+def test_command_when_it_is_wrong_then_exit_code_tells_whose_fault(
+    words: tuple[str, ...], code: int
+) -> None:
+    done = lakestream(*words)
+
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr

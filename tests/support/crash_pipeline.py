@@ -1,0 +1,71 @@
+"""The small pipeline that the crash sweeps kill, and the check of what it left."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import lakestream as ls
+from lakestream.streaming_table import StreamingTable
+
+COLUMNS = ["id", "name", "price"]
+FILES = 3
+
+
+def fill_landing(landing: Path, *, first: int = 0, files: int = FILES) -> None:
+    """Write NDJSON files; the second brings a new column, the third has a broken line."""
+    landing.mkdir(parents=True, exist_ok=True)
+    for number in range(first, first + files):
+        lines = [
+            json.dumps({"id": number * 10 + row, "name": f"n{row}", **_extra(number)})
+            for row in range(4)
+        ]
+        if number % 3 == 2:
+            lines.insert(2, '{"id": 99, "name": "broken"')
+        temporary = landing / f".{number}.tmp"
+        temporary.write_text("\n".join(lines) + "\n")
+        temporary.rename(landing / f"f{number:03d}.json")
+
+
+def _extra(number: int) -> dict[str, object]:
+    return {"price": number + 0.5} if number % 3 == 1 else {}
+
+
+def make_table(folder: Path, landing: Path, *, most_files: int = 1) -> StreamingTable:
+    """Declare the pipeline: one file a batch, so that three files make three batches."""
+
+    @ls.streaming_table(str(folder / "table"))
+    def crashing() -> ls.Stream:
+        return ls.read_files(str(landing), format="json", max_files_per_trigger=most_files)
+
+    return crashing
+
+
+def table_rows(table: StreamingTable) -> Counter[tuple[object, ...]]:
+    """Give the multiset of the table's rows."""
+    reader = table.read()
+    found: Counter[tuple[object, ...]] = Counter()
+    for batch in reader:
+        names = batch.schema.names
+        for row in batch.to_pylist():
+            found[tuple(row[c] if c in names else None for c in COLUMNS)] += 1
+    return found
+
+
+def check_table(folder: Path, landing: Path, table: StreamingTable) -> str:
+    """Hold the table against the raw files; give "" or what is wrong."""
+    from support.oracle import rows_of_files  # noqa: PLC0415 - after the fork
+
+    wanted, found = rows_of_files(landing, COLUMNS), table_rows(table)
+    if wanted != found:
+        return f"lost {dict(wanted - found)}, doubled {dict(found - wanted)}"
+    log = folder / "table" / "_lakestream"
+    commits = sorted(int(path.name) for path in (log / "commits").iterdir() if path.name.isdigit())
+    if commits != list(range(len(commits))):
+        return f"batch ids are not contiguous: {commits}"
+    bad = [row for row in table.quarantine().to_pylist() if row["line"] is not None]
+    broken = sum(1 for path in landing.glob("*.json") if '"broken"' in path.read_text())
+    if len(bad) != broken:
+        return f"{broken} broken lines, {len(bad)} in quarantine"
+    return ""

@@ -1,0 +1,51 @@
+"""Running a function in a forked child that may be killed.
+
+A fork of a process that has imported everything costs milliseconds where a new interpreter
+costs half a second, so a sweep can afford a child a case. The parent must not have touched
+deltalake or obstore before: their thread pools do not survive a fork. So sweeps run in a
+process of their own (``python -m support.<sweep>``), started by the test.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+KILLED = 137
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How a child ended: its exit code and what it wrote to its pipe."""
+
+    code: int
+    output: str
+
+
+def run_forked(function: Callable[[], str]) -> Ending:
+    """Run ``function`` in a child; what it returns comes back as ``output``.
+
+    A child that raises ends with code 1 and the traceback as its output; one that is killed
+    by a fail point ends with ``KILLED``.
+    """
+    readable, writable = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(readable)
+        code = 0
+        try:
+            text = function()
+        except BaseException:
+            text, code = traceback.format_exc(), 1
+        with os.fdopen(writable, "w") as pipe:
+            pipe.write(text)
+        sys.stdout.flush()
+        os._exit(code)
+    os.close(writable)
+    with os.fdopen(readable) as pipe:
+        output = pipe.read()
+    _, status = os.waitpid(child, 0)
+    return Ending(os.waitstatus_to_exitcode(status), output)

@@ -1,0 +1,69 @@
+"""Several processes over one checkpoint at the same time, again and again.
+
+Run as ``python -m support.race FOLDER ROUNDS RUNNERS``; prints one JSON document of what was lost
+or doubled. Files land while the runners work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+from support.crash_pipeline import check_table, fill_landing, make_table
+from support.forked import run_forked
+
+import lakestream.delta.reading
+import lakestream.query.run
+import lakestream.sources.delta
+import lakestream.sources.files.description
+from lakestream.checkpoint import epochs
+from lakestream.errors import LakestreamError
+
+
+def main(root: Path, rounds: int, runners: int) -> None:
+    failures = []
+    committed = 0
+    for number in range(rounds):
+        folder = root / str(number)
+        landing = folder / "landing"
+        fill_landing(landing)
+        # Safety must not rest on the epoch: every second round runs without its check.
+        children = [_start(folder, landing, fenced=number % 2 == 0) for _ in range(runners)]
+        fill_landing(landing, first=3, files=3)
+        for child in children:
+            _, status = os.waitpid(child, 0)
+            if os.waitstatus_to_exitcode(status) not in {0, 3}:
+                failures.append(f"round {number}: a runner ended with {status}")
+        ending = run_forked(lambda folder=folder, landing=landing: _finish(folder, landing))
+        if ending.code or ending.output:
+            failures.append(f"round {number}: {ending.output}")
+        committed += len(list((folder / "table" / "_lakestream" / "commits").iterdir()))
+    sys.stdout.write(json.dumps({"failures": failures, "batches": committed}))
+
+
+def _start(folder: Path, landing: Path, *, fenced: bool) -> int:
+    child = os.fork()
+    if child == 0:
+        try:
+            if not fenced:
+                epochs.check = lambda *_: None
+            make_table(folder, landing).run()
+        except LakestreamError as error:
+            # Being overtaken is a fine way to end: the other runner goes on.
+            os._exit(3 if type(error).__name__ in {"FencedError", "CommitConflictError"} else 1)
+        except BaseException:  # noqa: BLE001 - a child never returns
+            os._exit(1)
+        os._exit(0)
+    return child
+
+
+def _finish(folder: Path, landing: Path) -> str:
+    table = make_table(folder, landing)
+    table.run()
+    return check_table(folder, landing, table)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
