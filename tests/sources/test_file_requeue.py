@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+from support.files_source import FilesPipe
+
+from lakestream.checkpoint.commit_log import CommitEntry, CommitLog
+from lakestream.sources.base import DiscoveryFilter, ReadLimit
+
+REQUEUE = DiscoveryFilter(requeue=True)
+
+
+@pytest.fixture
+def pipe(tmp_path: Path) -> FilesPipe:
+    return FilesPipe(tmp_path, options={"format": "json", "schema": "id BIGINT"})
+
+
+def _commit(pipe: FilesPipe, **options: object) -> str:
+    """Read all that is new as batch 0 and log it as committed; give its end."""
+    reader = pipe.open(**options)
+    reader.discover()
+    start = reader.initial()
+    end = reader.plan(start, reader.latest(start), ReadLimit())
+    batch = pipe.read(reader, start, end)
+    assert batch.failure is None
+    assert pipe.log is not None
+    CommitLog(pipe.log).append(
+        CommitEntry(
+            batch_id=0,
+            next_watermark_ms=0,
+            delta_version=1,
+            rows=len(batch.rows),
+            attempt=batch.records.attempt,
+            plan_digest="d",
+            refs={},
+        )
+    )
+    return end
+
+
+def _after(pipe: FilesPipe, start: str, discovery: DiscoveryFilter) -> list[object]:
+    reader = pipe.open(discovery=discovery)
+    reader.discover()
+    bound = reader.latest(start)  # type: ignore[arg-type]
+    if reader.reached(start, bound):  # type: ignore[arg-type]
+        return []
+    return [row["id"] for row in pipe.read(reader, start, bound).rows]
+
+
+def test_requeue_when_a_quarantined_file_was_mended_reads_it_once(pipe: FilesPipe) -> None:
+    pipe.land("good.json", {"id": 1})
+    pipe.land("bad.json.gz", b"this is no gzip")
+    end = _commit(pipe)
+    (pipe.landing / "bad.json.gz").unlink()
+    pipe.land("bad.json.gz", gzip.compress(b'{"id": 2}\n'))
+    assert _after(pipe, end, DiscoveryFilter()) == []
+    assert _after(pipe, end, REQUEUE) == [2]
+    assert _after(pipe, end, REQUEUE) == [2]  # the same place: nobody committed it meanwhile
+
+
+def test_requeue_when_existing_files_were_ignored_reads_those_chosen(pipe: FilesPipe) -> None:
+    pipe.land("x/a.json", {"id": 1})
+    pipe.land("y/b.json", {"id": 2})
+    reader = pipe.open(include_existing_files=False)
+    reader.discover()
+    end = reader.latest(reader.initial())
+    chosen = DiscoveryFilter(requeue=True, path_glob="y")
+    assert _after(pipe, end, chosen) == [2]
+
+
+def test_requeue_when_all_rows_are_in_the_table_changes_nothing(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1}, "{broken\n")
+    end = _commit(pipe)
+    assert _after(pipe, end, REQUEUE) == []

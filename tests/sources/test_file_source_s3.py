@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.files_source import FilesPipe
+
+from lakestream.errors import SourceChangedError
+from lakestream.sources.base import ReadLimit
+from lakestream.storage import stores
+from lakestream.storage.options import StorageOptions
+
+
+@pytest.fixture
+def bucket(moto_server: Any) -> Any:
+    import boto3  # noqa: PLC0415 - only S3 tests pay for it
+
+    client = boto3.client(
+        "s3",
+        endpoint_url=moto_server.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id="testing",
+        aws_secret_access_key="testing",  # noqa: S106 - moto takes any
+    )
+    return client, moto_server
+
+
+def test_files_on_s3_come_once_with_ledger_in_the_bucket(bucket: Any, tmp_path: Path) -> None:
+    client, server = bucket
+    home = f"files-{uuid.uuid4().hex[:8]}"
+    options = StorageOptions.of(server.options, where="test")
+    log = stores.open_log_store(f"s3://{server.bucket}/{home}/checkpoint", options)
+    pipe = FilesPipe(
+        tmp_path,
+        options={"format": "json", "storage_options": server.options},
+        path=f"s3://{server.bucket}/{home}/landing/day=*",
+        log=log,
+    )
+
+    def put(name: str, text: str) -> None:
+        client.put_object(Bucket=server.bucket, Key=f"{home}/landing/{name}", Body=text.encode())
+
+    for number in range(12):
+        put(f"day=2026-11-{10 + number}/{number}.json", f'{{"id": {number}}}\n')
+    put("day=2026-11-10/", "")
+    put("day=2026-11-10/_SUCCESS", "")
+    put("other/x.json", '{"id": 99}\n')
+    rows = pipe.all_rows(pipe.open(), ReadLimit(max_files=5))
+    assert sorted(row["id"] for row in rows) == list(range(12))
+    assert {str(row["day"]) for row in rows} == {f"2026-11-{10 + n}" for n in range(12)}
+    put("day=2026-11-30/new.json", '{"id": 12, "x": true}\n')
+    reader = pipe.open()
+    assert len(pipe.all_rows(reader)) == 13
+    assert reader.schema.names == ("id", "x", "day", "_rescued_data")
+    assert any(key.startswith("sources/files-landing/files/0/") for key in log.list("sources"))
+
+
+def test_object_on_s3_when_overwritten_after_discovery_stops(bucket: Any, tmp_path: Path) -> None:
+    client, server = bucket
+    home = f"files-{uuid.uuid4().hex[:8]}"
+    key = f"{home}/landing/a.json"
+    client.put_object(Bucket=server.bucket, Key=key, Body=b'{"id": 1}\n')
+    pipe = FilesPipe(
+        tmp_path,
+        options={
+            "format": "json",
+            "schema": "id BIGINT",
+            "storage_options": server.options,
+        },
+        path=f"s3://{server.bucket}/{key}",
+    )
+    reader = pipe.open()
+    reader.discover()
+    client.put_object(Bucket=server.bucket, Key=key, Body=b'{"id": 2}\n')
+    batch = pipe.read(reader, reader.initial(), reader.latest(reader.initial()))
+    assert isinstance(batch.failure, SourceChangedError)
+    assert batch.rows == []
