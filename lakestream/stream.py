@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, Never
 
 from lakestream.errors import ConfigError, PlanError, UnknownColumnError, near_names
 from lakestream.plan import types as t
-from lakestream.plan.column import Column, column
+from lakestream.plan.column import Column, column, named
 from lakestream.plan.nodes import (
     Alias,
     Drop,
@@ -122,9 +122,9 @@ class Stream:
         Args:
             n: How many rows at most.
         """
-        from lakestream.query.preview import preview
+        from lakestream.query.overview import preview_plan
 
-        return preview(self, n)
+        return preview_plan(self._plan, rows=n)
 
     # --- rows ---------------------------------------------------------------------------------
     def filter(self, condition: Column | str) -> Stream:
@@ -139,7 +139,7 @@ class Stream:
         given = _listed(cols)
         if not given:
             raise ConfigError("select() without columns", fix='name columns, or "*" for all')
-        return Stream(Project(self._plan, tuple(_named(each) for each in given)))
+        return Stream(Project(self._plan, tuple(named(each).expression for each in given)))
 
     def selectExpr(self, *expr: str) -> Stream:  # noqa: N802 - PySpark's name
         """Give columns by Spark SQL: ``selectExpr("id", "price * 2 AS double_price")``."""
@@ -303,14 +303,6 @@ def _listed(given: Sequence[Any]) -> Sequence[Any]:
     if len(given) == 1 and isinstance(given[0], list | tuple):
         return given[0]
     return given
-
-
-def _named(item: Column | str) -> exp.Expression:
-    if isinstance(item, Column):
-        return item.expression
-    from lakestream.sql.dialect import parse_name
-
-    return parse_name(item)
 
 
 def _expression(item: Column | str) -> exp.Expression:

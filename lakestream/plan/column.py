@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import decimal
+import itertools
+import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from lakestream.errors import PlanError
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 #: What may stand where a value is wanted: a column, or a Python value that becomes a literal.
 Literal = None | bool | int | float | str | bytes | decimal.Decimal | dt.date | dt.datetime
 _INT_MAX: Final = 2**31
+_NAME: Final = re.compile(r"(`((?:[^`]|``)+)`|([^`.()+/=<>,;'\"|&!%]+))(?:\.|$)")
 
 
 class Column:
@@ -311,13 +315,69 @@ def _decimal(value: decimal.Decimal) -> Column:
     return _typed(f"{value:f}", f"decimal({precision},{scale})", text=True)
 
 
-def call(name: str, *arguments: object) -> Column:
-    """Call a function of Spark SQL by name; Python values become literals."""
+def call(name: str, *arguments: object, keep_names: bool = False) -> Column:
+    """Call a function of Spark SQL by name; Python values become literals.
+
+    Args:
+        name: As in Spark SQL.
+        arguments: Columns or literals.
+        keep_names: Aliases of the arguments mean something: ``struct`` takes its names from them.
+    """
     from sqlglot import exp
 
-    return Column(
-        exp.Anonymous(this=name, expressions=[_plain(to_column(each)) for each in arguments])
-    )
+    columns = [to_column(each) for each in arguments]
+    given = [each.expression if keep_names else _plain(each) for each in columns]
+    return Column(exp.Anonymous(this=name, expressions=given))
+
+
+def branch(condition: Column, value: object) -> Column:
+    """Begin a CASE that ``when`` and ``otherwise`` go on with."""
+    from sqlglot import exp
+
+    first = exp.If(this=_plain(condition), true=_plain(to_column(value)))
+    return Column(exp.Case(ifs=[first]), (first,))
+
+
+def lambda_of(function: Callable[[Column], Column]) -> Column:
+    """Give a Python function of one column as a lambda of Spark SQL."""
+    from sqlglot import exp
+
+    parameter = f"x_{next(_parameters)}"
+    body = _plain(function(column(parameter)))
+    return Column(exp.Lambda(this=body, expressions=[exp.to_identifier(parameter)]))
+
+
+_parameters: Final = itertools.count(1)
+
+
+def named(item: object) -> Column:
+    """Give a column by its name as PySpark reads it, or what is a column or a value already.
+
+    ``"a.b"`` is a field or a table's column, a name in backquotes stands for itself, ``"*"`` for
+    all columns.
+
+    Raises:
+        PlanError: It is no name but an expression.
+    """
+    if not isinstance(item, str):
+        return to_column(item)
+    if item == "*":
+        from sqlglot import exp
+
+        return Column(exp.Star())
+    parts = _NAME.findall(item)
+    if not parts or ".".join(whole for whole, _, _ in parts) != item:
+        raise PlanError(
+            f"{item!r} is not a column's name",
+            where="a column by name",
+            fix=f"write F.expr({item!r}), or the name in backquotes if it is one",
+        )
+    names = [quoted.replace("``", "`") if quoted else word for _, quoted, word in parts]
+    if names[-1] == "*":
+        from sqlglot import exp
+
+        return Column(exp.Column(this=exp.Star(), table=exp.to_identifier(names[0], quoted=True)))
+    return column(*names)
 
 
 def column(*parts: str) -> Column:
@@ -352,3 +412,7 @@ def _binary(kind: str, left: object, right: object) -> Column:
 
     made: exp.Expression = getattr(exp, kind)(this=_wrapped(left), expression=_wrapped(right))
     return Column(made)
+
+
+#: What PySpark takes where a column is wanted: itself, or its name.
+ColumnOrName = Column | str

@@ -98,22 +98,3 @@ def _reason(error: Exception) -> str:
         first = details[0]
         return f"{first['description'].rstrip('.')} at line {first['line']}, column {first['col']}"
     return "it cannot be split into words"
-
-
-def parse_name(text: str) -> exp.Expression:
-    """Read a column's name as PySpark does: dotted, with backquotes, or a star.
-
-    Raises:
-        PlanError: It is more than a name.
-    """
-    found = parse_expression(text)
-    inner = found
-    while isinstance(inner, exp.Dot):
-        inner = inner.this
-    if isinstance(inner, exp.Column | exp.Star):
-        return found
-    raise PlanError(
-        f"{text!r} is not a column's name",
-        where="a column by name",
-        fix=f"write F.expr({text!r}) or selectExpr({text!r}), or the name in backquotes",
-    )
