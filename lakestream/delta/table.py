@@ -58,7 +58,14 @@ class TableAddress:
             EnvironmentNotSetError, ConfigError.
         """
         location = parse_location(path)
-        uri = str(location.local_path) if location.is_local else location.uri
+        uri = location.local_path if location.is_local else location.uri
+        if location.scheme == "memory":
+            raise ConfigError(
+                "a Delta table cannot live in memory://: deltalake and lakestream would each have "
+                "a memory of their own",
+                where=display(path),
+                fix="use a local folder",
+            )
         if location.is_local and unquote(uri) != uri:
             # deltalake 1.6 decodes such a path on one way in and not on the other, so the log
             # and the data end in two folders: test_local_path_with_an_escape_is_torn_apart.
