@@ -1,6 +1,8 @@
 """The names of storage options: object_store's, with every spelling it takes.
 
-Source: object_store's config keys, each held against obstore by tests/storage/test_options.py.
+Every spelling is brought to one canonical name, which the libraries know for sure: object_store
+itself takes some names with one prefix only. Source: object_store's config keys, each held
+against obstore by tests/storage/test_options.py.
 """
 
 from __future__ import annotations
@@ -71,7 +73,7 @@ _GOOGLE: Final = {
 #: What a prefix may be, by store; the first one makes the canonical name.
 _PREFIXES: Final = {
     "aws": ("aws_", ""),
-    "azure": ("azure_", "azure_storage_", ""),
+    "azure": ("", "azure_", "azure_storage_"),
     "google": ("google_", ""),
 }
 
