@@ -13,6 +13,8 @@ from typing import Final, Protocol
 
 from arro3.core import RecordBatch, Schema
 
+from lakestream.plan.arrow_types import CSchema, capsule_pointer
+
 
 class ArrowStream(Protocol):
     """Anything with the Arrow PyCapsule stream method: arro3, pyarrow, polars, duckdb."""
@@ -43,22 +45,6 @@ class _CArray(ctypes.Structure):
     )
 
 
-class _CSchema(ctypes.Structure):
-    """``struct ArrowSchema``: only its size and its release callback matter here."""
-
-    _fields_ = (
-        ("format", ctypes.c_void_p),
-        ("name", ctypes.c_void_p),
-        ("metadata", ctypes.c_void_p),
-        ("flags", ctypes.c_int64),
-        ("n_children", ctypes.c_int64),
-        ("children", ctypes.c_void_p),
-        ("dictionary", ctypes.c_void_p),
-        ("release", ctypes.c_void_p),
-        ("private_data", ctypes.c_void_p),
-    )
-
-
 class _CStream(ctypes.Structure):
     """``struct ArrowArrayStream``."""
 
@@ -79,9 +65,6 @@ _RELEASE: Final = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _capsule_new = ctypes.pythonapi.PyCapsule_New
 _capsule_new.restype = ctypes.py_object
 _capsule_new.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_void_p]
-_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_capsule_pointer.restype = ctypes.c_void_p
-_capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
 def record_batches(source: ArrowStream) -> Iterator[RecordBatch]:
@@ -97,7 +80,7 @@ def record_batches(source: ArrowStream) -> Iterator[RecordBatch]:
     """
     # The capsule owns the stream and releases it when it goes, also if iteration stops early.
     capsule = source.__arrow_c_stream__()
-    address = _capsule_pointer(capsule, b"arrow_array_stream")
+    address = capsule_pointer(capsule, b"arrow_array_stream")
     stream = _CStream.from_address(address)
     schema_capsule = _schema(stream, address).__arrow_c_schema__()
     get_next = _GETTER(stream.get_next)
@@ -112,7 +95,7 @@ def record_batches(source: ArrowStream) -> Iterator[RecordBatch]:
 
 
 def _schema(stream: _CStream, address: int) -> Schema:
-    found = _CSchema()
+    found = CSchema()
     _check(_GETTER(stream.get_schema)(address, ctypes.addressof(found)), stream, address)
     try:
         return Schema.from_arrow_pycapsule(
@@ -133,7 +116,7 @@ def _import_batch(array: _CArray, schema_capsule: object) -> RecordBatch:
         _release(array)
 
 
-def _release(struct: _CArray | _CSchema) -> None:
+def _release(struct: _CArray | CSchema) -> None:
     if struct.release:
         _RELEASE(struct.release)(ctypes.addressof(struct))
 

@@ -147,18 +147,17 @@ class ExactPath:
             members = self._root(_record(line), found, 1)
         except TooDeepError as error:
             raise _too_deep() from error
-        rescued = bool(found.rescued) and self._rules.rescued_column is not None
-        if rescued and self._rules.rescued_column is not None:
+        column = self._rules.rescued_column
+        if column is not None and found.rescued:
             text = rescued_data(found.rescued, file_uri)
-            members[self._rules.rescued_column] = _encode(text)
+            members[column] = _label(column) + _encode(text)
         drift = t.Struct(tuple(found.drift.items())) if found.drift else None
+        rescued = column is not None and bool(found.rescued)
         return ExactLine(_object(members), rescued, found.unknown, drift)
 
     def _reader(self, kind: t.SparkType) -> Reader:
         """Give the function that reads a value of a type which the strict type refused."""
         match kind:
-            case t.STRING:
-                return _read_string
             case t.Struct():
                 return self._struct_reader(kind)
             case t.Array():
@@ -169,9 +168,11 @@ class ExactPath:
                 return self._scalar_reader(kind)
 
     def _nullable(self, kind: t.SparkType) -> Reader:
+        if kind == t.STRING:
+            return _read_string
         read = self._reader(kind)
         # Decimals may need rounding even where the strict type takes them.
-        if kind == t.STRING or has_decimals(kind):
+        if has_decimals(kind):
             return lambda raw, found, name, depth: (
                 raw if raw == _NULL else read(raw, found, name, depth)
             )
@@ -189,8 +190,10 @@ class ExactPath:
     def _struct_members(
         self, kind: t.Struct
     ) -> Callable[[Mapping[str, msgspec.Raw], Found, int], dict[str, bytes]]:
-        """Give the function that reads the members of an object of this type."""
-        columns = {name: (name, each, self._nullable(each)) for name, each in kind.fields}
+        """Give the function that reads the members of an object of this type, with labels."""
+        columns = {
+            name: (name, each, self._nullable(each), _label(name)) for name, each in kind.fields
+        }
         folded = {name.casefold(): columns[name] for name in reversed(kind.names)}
         by_case = self._rules.case_sensitive
 
@@ -206,9 +209,9 @@ class ExactPath:
                     self._keep_unknown(name, value, found, depth, new=new)
                     continue
                 try:
-                    members[column[0]] = column[2](value, found, name, depth)
+                    members[column[0]] = column[3] + column[2](value, found, name, depth)
                 except MismatchError:
-                    members[column[0]] = _NULL
+                    members[column[0]] = column[3] + _NULL
                     self._keep_mismatch(name, column[:2], value, found, depth)
             return members
 
@@ -290,7 +293,7 @@ class ExactPath:
                 raise MismatchError
             inner = Found()
             items = {
-                key: read_item(bytes(item), inner, _ITEM, depth + 1)
+                key: _label(key) + read_item(bytes(item), inner, _ITEM, depth + 1)
                 for key, item in _RAW_OBJECT.decode(raw).items()
             }
             _keep_items(name, raw, found, inner, lambda item: t.Map(kind.key, item))
@@ -366,8 +369,13 @@ def _check_depth(raw: bytes, depth: int) -> None:
             raise TooDeepError
 
 
+def _label(name: str) -> bytes:
+    return _encode(name) + b":"
+
+
 def _object(members: Mapping[str, bytes]) -> bytes:
-    return b"{" + b",".join([_encode(name) + b":" + text for name, text in members.items()]) + b"}"
+    """Write an object from its members, which carry their labels."""
+    return b"{" + b",".join(members.values()) + b"}"
 
 
 def _add_drift(found: Found, name: str, kind: t.SparkType) -> None:
@@ -391,7 +399,7 @@ def _keep_items(
 
 def _read_string(raw: bytes, _found: Found, _name: str, depth: int) -> bytes:
     """Take any value: text as it is, everything else as its raw text."""
-    if raw[:1] == b'"':
+    if raw[:1] == b'"' or raw == _NULL:
         return raw
     _check_depth(raw, depth)
     return _encode(raw.decode())

@@ -63,8 +63,8 @@ def spark_schema(schema: object) -> t.Struct:
         PlanError: A column has a type that Spark and Delta do not know.
     """
     capsule = schema.__arrow_c_schema__()  # type: ignore[attr-defined]  # object: any exporter
-    pointer = _capsule_pointer(capsule, b"arrow_schema")
-    found = _from_c(_CSchema.from_address(pointer))
+    pointer = capsule_pointer(capsule, b"arrow_schema")
+    found = _from_c(CSchema.from_address(pointer))
     if not isinstance(found, t.Struct):
         raise PlanError("not a schema but a single type", fix="pass a schema with named columns")
     return found
@@ -79,28 +79,28 @@ def spark_type(kind: DataType) -> t.SparkType:
     return spark_schema(Schema([Field("value", kind)])).fields[0][1]
 
 
-class _CSchema(ctypes.Structure):
+class CSchema(ctypes.Structure):
     """``struct ArrowSchema`` of the Arrow C data interface."""
 
 
-_CSchema._fields_ = [
+CSchema._fields_ = [
     ("format", ctypes.c_char_p),
     ("name", ctypes.c_char_p),
     ("metadata", ctypes.c_void_p),
     ("flags", ctypes.c_int64),
     ("n_children", ctypes.c_int64),
-    ("children", ctypes.POINTER(ctypes.POINTER(_CSchema))),
-    ("dictionary", ctypes.POINTER(_CSchema)),
+    ("children", ctypes.POINTER(ctypes.POINTER(CSchema))),
+    ("dictionary", ctypes.POINTER(CSchema)),
     ("release", ctypes.c_void_p),
     ("private_data", ctypes.c_void_p),
 ]
 
-_capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
-_capsule_pointer.restype = ctypes.c_void_p
-_capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+capsule_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+capsule_pointer.restype = ctypes.c_void_p
+capsule_pointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
 
 
-def _from_c(node: _CSchema) -> t.SparkType:
+def _from_c(node: CSchema) -> t.SparkType:
     children = [node.children[i].contents for i in range(node.n_children)]
     if node.dictionary:
         return _from_c(node.dictionary.contents)
@@ -128,5 +128,5 @@ def _from_c(node: _CSchema) -> t.SparkType:
     )
 
 
-def _name(node: _CSchema) -> str:
+def _name(node: CSchema) -> str:
     return node.name.decode() if node.name else ""
