@@ -126,7 +126,15 @@ def test_purge_when_it_was_broken_off_goes_on(store: LogStore) -> None:
     assert _rows(store) == _expected(0, 21)
 
 
-def test_purge_when_logs_are_not_merged_yet_keeps_them(store: LogStore) -> None:
+def test_purge_when_records_cannot_be_merged_keeps_the_logs(store: LogStore) -> None:
+    _commit(store, range(15))
+    store.delete(store.list("batches/3-winner"))
+    retention.purge(store, 10, keep=2)
+    assert CommitLog(store).ids() == list(range(15)) == OffsetLog(store).ids()
+    assert store.list("batches/4-winner") != []
+
+
+def test_purge_when_few_are_kept_deletes_older_logs_and_epochs(store: LogStore) -> None:
     _commit(store, range(15))
     for number in range(15):
         EntryLog(store, "epochs").append(number, b"{}")
