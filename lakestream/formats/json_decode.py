@@ -103,7 +103,7 @@ class BlockDecoder:
         rows = validator.rows(filled, reserved=reserved)
         self._decoder = msgspec.json.Decoder(rows)
         self._decimals = DecimalCheck(filled)
-        self._exact = ExactPath(filled, validator, rules)
+        self._exact = ExactPath(filled, validator, rules, reserved=reserved)
         rescued = ((plan.rescued_column, t.STRING),) if plan.rescued_column is not None else ()
         self._schema = arrow_schema(t.Struct((*plan.schema.fields, *rescued)))
 

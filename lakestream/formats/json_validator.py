@@ -57,14 +57,18 @@ class Validator:
     forbid_unknown: bool
     exact_only: frozenset[t.SparkType] = frozenset()
 
-    def rows(self, schema: t.Struct, *, reserved: Sequence[str] = ()) -> type[msgspec.Struct]:
+    def rows(
+        self, schema: t.Struct, *, reserved: Sequence[str] = (), is_open: bool = False
+    ) -> type[msgspec.Struct]:
         """Give the type of a whole record.
 
         Args:
             schema: The columns that input fills.
             reserved: Other names, for which only null is accepted.
+            is_open: Take other fields in the record itself; what is nested stays strict.
         """
-        return self._struct(t.Struct((*schema.fields, *((name, t.VOID) for name in reserved))))
+        whole = t.Struct((*schema.fields, *((name, t.VOID) for name in reserved)))
+        return self._struct(whole, forbid_unknown=self.forbid_unknown and not is_open)
 
     def value(self, kind: t.SparkType) -> object:
         """Give the type of one nullable value."""
@@ -79,12 +83,12 @@ class Validator:
             case t.Array(element):
                 return list[self.value(element)]  # type: ignore[misc]
             case t.Struct():
-                return self._struct(kind)
+                return self._struct(kind, forbid_unknown=self.forbid_unknown)
             case _:
                 # Maps: the column parser keeps both of two equal keys. Binary: it reads hex.
                 return _PLAIN.get(kind)
 
-    def _struct(self, kind: t.Struct) -> type[msgspec.Struct]:
+    def _struct(self, kind: t.Struct, *, forbid_unknown: bool) -> type[msgspec.Struct]:
         named = [(f"f{i}", name, each) for i, (name, each) in enumerate(kind.fields)]
         spoken = {attribute: name for attribute, name, _ in named if _nameable(name)}
         return msgspec.defstruct(
@@ -92,7 +96,7 @@ class Validator:
             [(a, self.value(each), None) for a, _, each in named if a in spoken],
             rename=spoken,
             # A field that msgspec cannot name must count as unknown, else it goes unchecked.
-            forbid_unknown_fields=self.forbid_unknown or len(spoken) < len(named),
+            forbid_unknown_fields=forbid_unknown or len(spoken) < len(named),
             gc=False,
         )
 
