@@ -3,7 +3,6 @@ from __future__ import annotations
 import gzip
 import json
 import threading
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -184,20 +183,19 @@ def test_ahead_when_its_items_fail_raises_after_them() -> None:
 
 def test_ahead_holds_no_more_than_its_bytes() -> None:
     made = []
+    fourth = threading.Event()
 
     def items() -> Iterator[bytes]:
         for number in range(100):
             made.append(number)
+            if number == 3:
+                fourth.set()
             yield b"x" * 2**20
 
     ahead = Ahead(items(), size_of=len, max_bytes=3 * 2**20)
-    iterator = iter(ahead)
-    next(iterator)
-    deadline = time.monotonic() + 5
-    while len(made) < 5 and time.monotonic() < deadline:
-        threading.Event().wait(0.001)
-    assert len(made) <= 6
+    assert fourth.wait(60)
     ahead.close()
+    assert len(made) == 4
     assert not ahead._thread.is_alive()
 
 

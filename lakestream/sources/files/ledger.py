@@ -4,8 +4,9 @@ It is a tiered log under ``sources/<name>/files`` whose entries are Parquet. Eve
 compare-and-set, so several processes may discover at once: whoever loses compares its
 candidates again with what is known by then.
 
-All known keys are held in one set: exact by construction (no hash decides), and measured at
-1,000,000 keys of 50 characters: 0.35 s to load, 0.13 s to compare a full listing with, 170 MB.
+All known keys are held in one set: exact by construction (no hash decides). Measured at 1,000,000
+keys of 45 characters in 20 entries: 0.65 s of CPU to load, 0.6 s to compare a whole listing with,
+and 304 MB of resident memory for the process.
 """
 
 from __future__ import annotations

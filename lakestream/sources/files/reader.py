@@ -23,6 +23,7 @@ from lakestream.sources.files.fetch import Fetch
 from lakestream.sources.files.landing import Landing, open_landing
 from lakestream.sources.files.layout import Layout, infer_layout
 from lakestream.sources.files.ledger import Ledger
+from lakestream.sources.files.ledger_rows import LedgerFile
 from lakestream.sources.files.partitions import raw_values_of, typed_values
 from lakestream.sources.files.planner import BEFORE_FIRST, batch_end, from_offset, to_offset
 from lakestream.sources.files.requeue import requeue
@@ -61,6 +62,7 @@ class FilesReader:
         self._complete = True
         self._reuse: dict[str, bytes] = {}
         self._bad: dict[int, LakestreamError] = {}
+        self._batch: tuple[tuple[int, int], list[LedgerFile]] = ((BEFORE_FIRST, BEFORE_FIRST), [])
 
     @property
     def schema(self) -> t.Struct:
@@ -114,7 +116,7 @@ class FilesReader:
         first, last = from_offset(start), from_offset(end)
         return [
             _FIELD.join((each.info.key, str(each.info.size_bytes), _version(each.info)))
-            for each in self._ledger_to(last).files(first, last)
+            for each in self._files(first, last)
         ]
 
     def read(self, start: Offset, end: Offset, records: AttemptRecords) -> BatchRead:
@@ -175,6 +177,7 @@ class FilesReader:
         """Forget what was held for the batch."""
         last = from_offset(end)
         self._reuse.clear()
+        self._batch = ((BEFORE_FIRST, BEFORE_FIRST), [])
         for seq in [each for each in self._bad if each <= last]:
             del self._bad[seq]
 
@@ -199,6 +202,12 @@ class FilesReader:
                 fix="restore the checkpoint folder from a backup, or reset the table",
             )
         return self._ledger
+
+    def _files(self, first: int, last: int) -> list[LedgerFile]:
+        """Give the files of a batch; the last one asked for is kept, since it is asked again."""
+        if self._batch[0] != (first, last):
+            self._batch = ((first, last), list(self._ledger_to(last).files(first, last)))
+        return self._batch[1]
 
     def _known_layout(self) -> Layout:
         layout = self._resolve()
@@ -253,7 +262,7 @@ class FilesReader:
         names = layout.partitions.names
         uri_of = self._landing.store.uri_of
         cache: dict[str, tuple[str | None, ...] | BadFileError] = {}
-        for index, each in enumerate(self._ledger_to(last).files(first, last)):
+        for index, each in enumerate(self._files(first, last)):
             info = each.info
             values: tuple[str | None, ...] | BadFileError = ()
             if names:
