@@ -126,12 +126,12 @@ class RecordSplitter:
         else:
             quote = re.escape(d.quote)
             plain = rf"(?:[^{sep}{quote}\r\n][^{sep}\r\n]*+|{self._plain_quoted(quote)}|)"
+            if self.trims:  # a quote may open a field behind white space
+                plain = rf"[^{sep}{quote}\r\n]*+"
         return f"{plain}(?:{sep}{plain}){repeat}".encode()
 
     def _plain_quoted(self, quote: str) -> str:
         d = self.dialect
-        if self.trims:
-            return "(?!)"
         never = quote if d.escape in (None, d.quote) else quote + re.escape(d.escape or "")
         newline = "" if d.multi_line else r"\n"
         # A quoted empty field is what pyarrow takes it for only when both texts are empty.

@@ -1,6 +1,7 @@
+from support.format_runs import MODIFIED, decode, plan_of
+
 from lakestream.errors import BadFileError
 from lakestream.formats.binary_file import BinaryFileFormat
-from support.format_runs import MODIFIED, decode, plan_of
 
 SCHEMA = BinaryFileFormat().fixed_schema
 assert SCHEMA is not None

@@ -110,6 +110,12 @@ def test_csv_fast_and_exact_path_give_the_same(
     assert fast == exact
 
 
+def test_csv_quote_behind_ignored_white_space_opens_a_field() -> None:
+    found = read('a,b\n "x",1\n"y" ,2\n', "a STRING, b INT", ignore_leading_white_space=True)
+    assert values(found) == [["x", 1]]
+    assert [each.code for each in found.bad] == ["text_after_quote"]
+
+
 @settings(max_examples=200, deadline=None)
 @given(files=st.lists(st.one_of(LINES, GOOD_LINES), min_size=1, max_size=2),
        options=st.sampled_from(OPTIONS), step=st.integers(1, 9))  # fmt: skip
