@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from arro3.core import RecordBatchReader
 from deltalake import DeltaTable, write_deltalake
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakestream.delta.columns import conformed, fit
@@ -199,6 +199,7 @@ LEAVES = ["TINYINT", "SMALLINT", "INT", "BIGINT", "FLOAT", "DOUBLE", "STRING", "
           "TIMESTAMP", "TIMESTAMP_NTZ", "BINARY", "DECIMAL(5,2)", "DECIMAL(6,2)"]  # fmt: skip
 
 
+@settings(deadline=None)
 @given(have=st.sampled_from(LEAVES), want=st.sampled_from(LEAVES))
 def test_fit_takes_a_column_of_the_very_same_type_only(have: str, want: str) -> None:
     stream = Struct((("x", parse_type(have)),))
@@ -252,6 +253,7 @@ NUMBERS = st.integers(-(2**31), 2**31 - 1)
 RECORDS = st.one_of(st.none(), st.fixed_dictionaries({"a": st.one_of(st.none(), NUMBERS)}))
 
 
+@settings(deadline=None)
 @given(
     values=st.lists(
         st.fixed_dictionaries(
