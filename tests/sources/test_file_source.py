@@ -422,3 +422,26 @@ def test_text_and_binary_files_come_with_their_own_columns(pipe: FilesPipe) -> N
     pipe.land("k=1/a.txt", "one\ntwo\n")
     rows = pipe.all_rows(pipe.open(format="text"))
     assert rows == [{"value": "one", "k": 1}, {"value": "two", "k": 1}]
+
+
+def test_names_when_odd_survive(pipe: FilesPipe) -> None:
+    names = ["a b%20c.json", "q'\"uote.json", "new\nline.json", "ünï.json", "tab\t.json", "#?.json"]
+    for number, name in enumerate(names):
+        pipe.land(name, {"id": number})
+    invalid = os.fsencode(pipe.landing) + b"/bad\xff.json"
+    with open(invalid, "wb") as file:  # noqa: PTH123 - Path holds no such name on every system
+        file.write(b'{"id": 6}\n')
+    rows = pipe.all_rows(pipe.open(metadata_column="_m"))
+    assert _ids(rows) == [0, 1, 2, 3, 4, 5, 6]
+    assert len({row["_m"]["file_path"] for row in rows}) == 7
+    again = pipe.open()
+    again.discover()
+    assert again.backlog(again.initial()).files == 7
+
+
+@pytest.mark.parametrize(("days_ahead", "ids"), [(0.5, []), (3_000, [1])])
+def test_file_dated_in_the_future_waits_at_most_a_day(
+    pipe: FilesPipe, days_ahead: float, ids: list[int]
+) -> None:
+    pipe.land("a.json", {"id": 1}, age_s=-86_400 * days_ahead)
+    assert _ids(pipe.all_rows(pipe.open(schema="id BIGINT", min_age="1 hour"))) == ids

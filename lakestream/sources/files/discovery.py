@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 #: A local file modified within this time is looked at twice: it may still be growing. Objects
 #: in a store appear whole.
 _YOUNG: Final = timedelta(seconds=2)
+#: A writer's clock may be ahead by this much.
+_SKEW: Final = timedelta(days=1)
 
 
 class Discovery:
@@ -120,15 +122,23 @@ class Discovery:
         """Make new files known, oldest first."""
         now = self._context.clock.now()
         oldest_young = microseconds(now - _YOUNG)
-        youngest = microseconds(now - self._description.min_age)
         ready = [
             each
             for each in sorted(found, key=attrgetter("modified_us", "key"))
-            if (not self._description.min_age or each.modified_us <= youngest)
+            if self._is_old_enough(each, now)
             and (each.modified_us <= oldest_young or self._is_settled(each))
         ]
         if ready:
             self._ledger.append(ready, via=via, found_at=now)
+
+    def _is_old_enough(self, file: Candidate, now: datetime) -> bool:
+        """Hold ``min_age``; a time far in the future says nothing about a file's age."""
+        min_age = self._description.min_age
+        return (
+            not min_age
+            or file.modified_us <= microseconds(now - min_age)
+            or file.modified_us > microseconds(now + _SKEW)
+        )
 
     def _is_settled(self, file: Candidate) -> bool:
         """Look again at a young local file: one that changed meanwhile waits."""
