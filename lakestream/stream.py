@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Never
 
@@ -36,6 +37,15 @@ _HOW: Final[Mapping[str, JoinType]] = {
     "rightouter": "right", "leftsemi": "left_semi", "semi": "left_semi", "leftanti": "left_anti",
     "anti": "left_anti",
 }  # fmt: skip
+#: PySpark's DataFrame methods that are no streaming columns, even when columns are not known yet.
+_ELSEWHERE: Final = frozenset(
+    (
+        "agg", "cache", "collect", "count", "cube", "distinct", "dropDuplicates", "foreach",
+        "groupBy", "groupby", "head", "intersect", "limit", "mapInArrow", "mapInPandas",
+        "orderBy", "persist", "repartition", "rollup", "sample", "show", "sort", "take",
+        "toPandas", "union", "unionAll", "unionByName", "withWatermark", "write", "writeStream",
+    )
+)  # fmt: skip
 
 
 class Stream:
@@ -261,11 +271,16 @@ class Stream:
         if self._schema is not None and self._has(name):
             return self[name]
         methods = [each for each in dir(type(self)) if not each.startswith("_")]
-        known = [*methods, *(self._schema.names if self._schema else ())]
-        near = near_names(name, known, most=3)
-        if self._schema is None and not near.startswith("did you mean"):
-            return self[name]
-        raise AttributeError(f"a stream has no method or column {name!r}: {near}")
+        if self._schema is not None:
+            near = near_names(name, [*methods, *self._schema.names])
+            raise AttributeError(f"a stream has no method or column {name!r}: {near}")
+        if name in _ELSEWHERE:
+            raise AttributeError(f"a stream has no method {name!r}: {near_names(name, methods)}")
+        # The columns are not known yet: only what is nearly a method's name is a misspelt one.
+        close = difflib.get_close_matches(name, methods, n=1, cutoff=0.85)
+        if close:
+            raise AttributeError(f"a stream has no method {name!r}: did you mean {close[0]!r}?")
+        return self[name]
 
     def _has(self, name: str) -> bool:
         names = self._schema.names if self._schema else ()

@@ -177,11 +177,6 @@ def translate(srcCol: ColumnOrName, matching: str, replace: str) -> Column:  # n
     return call("translate", named(srcCol), matching, replace)
 
 
-def levenshtein(left: ColumnOrName, right: ColumnOrName) -> Column:
-    """Count the edits between two texts."""
-    return call("levenshtein", named(left), named(right))
-
-
 def split(str: ColumnOrName, pattern: str) -> Column:  # noqa: A002 - PySpark's name
     """Split by a regular expression."""
     return call("split", named(str), pattern)

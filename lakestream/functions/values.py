@@ -13,7 +13,7 @@ def col(col: str) -> Column:
 
 def lit(col: object) -> Column:
     """Give a Python value as a literal, of the type that PySpark gives it."""
-    return tonamed(col)
+    return to_column(col)
 
 
 def expr(str: str) -> Column:  # noqa: A002 - PySpark's name

@@ -158,9 +158,12 @@ def _decimal_division(
     top = f"({_unscaled(left)} * {_power(result.scale - a.scale + b.scale)})"
     bottom = _unscaled(right)
     half = f"((abs({top}) * 2 + abs({bottom})) // (abs({bottom}) * 2))"
-    signed = f"CAST(sign({top}) * sign({bottom}) * {half} AS VARCHAR)"
-    sql = f"CAST({signed} || 'e-{result.scale}' AS {duck_type(result)})"
-    return left.merge(sql, result, right)
+    plain = f"CAST({half} AS VARCHAR)"
+    width = f"CAST(greatest(length({plain}), {result.scale + 1}) AS INTEGER)"
+    digits = f"lpad({plain}, {width}, '0')"
+    minus = f"CASE WHEN sign({top}) * sign({bottom}) < 0 THEN '-' ELSE '' END"
+    text = f"({minus}) || left({digits}, -{result.scale}) || '.' || right({digits}, {result.scale})"
+    return left.merge(f"CAST({text} AS {duck_type(result)})", result, right)
 
 
 def _unscaled(value: Value) -> str:

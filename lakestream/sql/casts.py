@@ -135,7 +135,10 @@ def _from_text(sql: str, target: t.SparkType, word: Word) -> str:
     if target in INTEGERS:
         return f"{word}({checked(_INTEGER)} AS {kind})"
     if target in FRACTIONS:
-        return f"{word}({checked(_FRACTION)} AS {kind})"
+        # Java reads 1d and 1f as numbers too.
+        suffixed = f"regexp_full_match({trimmed}, '{_EXACT}[dDfF]')"
+        text = f"CASE WHEN {suffixed} THEN left({trimmed}, -1) ELSE {checked(_FRACTION)} END"
+        return f"{word}({text} AS {kind})"
     if isinstance(target, t.Decimal):
         return f"{word}({checked(_EXACT)} AS {kind})"
     if target == t.BOOLEAN:

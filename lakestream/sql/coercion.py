@@ -138,6 +138,6 @@ def _numbers(a: t.SparkType, b: t.SparkType) -> t.SparkType | None:
             return t.DOUBLE
         left, right = as_decimal(a), as_decimal(b)
         return wider_decimal(left, right) if left and right else None
-    if t.FLOAT in (a, b) and t.LONG in (a, b):
-        return t.FLOAT
+    if t.FLOAT in (a, b) and (a in INTEGERS or b in INTEGERS):
+        return t.DOUBLE
     return max(a, b, key=_NUMBERS.index)

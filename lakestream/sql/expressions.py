@@ -332,14 +332,22 @@ class Translator:
     def _trim(self, node: exp.Expression) -> Value:
         names = {"LEADING": "ltrim", "TRAILING": "rtrim"}
         name = names.get(node.args.get("position") or "", "trim")
-        given = [node.this, node.expression] if node.args.get("expression") else [node.this]
+        given = [node.expression, node.this] if node.args.get("expression") else [node.this]
         return self.call(name, given, text_of(node))
 
     def _transform(self, node: exp.Expression) -> Value:
         return self.call("transform", [node.this, node.expression], text_of(node))
 
     def _function(self, node: exp.Expression) -> Value:
-        return self.call(node.name.lower(), node.expressions, text_of(node))
+        arguments = node.expressions
+        first = arguments[0] if len(arguments) == 1 else None
+        if (
+            node.name.lower() == "position"
+            and isinstance(first, exp.In)
+            and first.args.get("field")
+        ):
+            arguments = [first.this, first.args["field"]]
+        return self.call(node.name.lower(), arguments, text_of(node))
 
     def call(self, name: str, arguments: Sequence[exp.Expression], place: str) -> Value:
         """Give a function's call.

@@ -15,7 +15,7 @@ _LETTERS: Final = {
     "ss": ("%S", r"\d{2}"), "s": ("%-S", r"\d{1,2}"), "SSS": ("%g", r"\d{3}"),
     "SSSSSS": ("%f", r"\d{6}"), "a": ("%p", r"(?i:am|pm)"), "E": ("%a", r"[A-Za-z]{3}"),
     "EEE": ("%a", r"[A-Za-z]{3}"), "EEEE": ("%A", r"[A-Za-z]+"), "MMM": ("%b", r"[A-Za-z]{3}"),
-    "MMMM": ("%B", r"[A-Za-z]+"), "DDD": ("%j", r"\d{3}"),
+    "MMMM": ("%B", r"[A-Za-z]+"), "DDD": ("%j", r"\d{3}"), "D": ("%-j", r"\d{1,3}"),
 }  # fmt: skip
 _TOKEN: Final = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|.", re.DOTALL)
 

@@ -291,13 +291,25 @@ def check_join(node: Join) -> None:
 
 
 def _attribute(name: str, value: Value) -> Attribute:
-    if value.kind == t.VOID:
+    if _is_untyped(value.kind):
         raise PlanError(
             f"column {name!r} is an untyped null",
             where="the column's type",
             fix='say what it is: F.lit(None).cast("string")',
         )
     return Attribute(name, value.kind, value.sql, origins=value.origins)
+
+
+def _is_untyped(kind: t.SparkType) -> bool:
+    match kind:
+        case t.Array(element):
+            return _is_untyped(element)
+        case t.Map(key, value):
+            return _is_untyped(key) or _is_untyped(value)
+        case t.Struct(fields):
+            return any(_is_untyped(each) for _, each in fields)
+        case _:
+            return kind == t.VOID
 
 
 def _unaliased(expression: exp.Expression) -> exp.Expression:

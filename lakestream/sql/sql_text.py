@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final, Protocol, TypeVar, cast
 
 from sqlglot import exp
 
@@ -34,6 +34,52 @@ _HOW: Final[Mapping[tuple[str, str], JoinType]] = {
     ("", "SEMI"): "left_semi", ("LEFT", "ANTI"): "left_anti", ("", "ANTI"): "left_anti",
 }  # fmt: skip
 _WHERE: Final = "ls.sql"
+
+
+class Planned(Protocol):
+    """A stream, as far as this room knows it: a plan, and made of one."""
+
+    def __init__(self, plan: Node) -> None:
+        """Wrap a plan."""
+        ...
+
+    @property
+    def plan(self) -> Node:
+        """The logical plan."""
+        ...
+
+
+S = TypeVar("S", bound=Planned)
+
+
+def sql(text: str, /, **streams: S) -> S:
+    """Give the stream that a Spark SQL SELECT describes.
+
+    Builds what the DataFrame methods build; nothing is read.
+
+    Args:
+        text: One stateless SELECT: columns, WHERE, CTEs, subqueries in FROM, joins of one stream
+            with static tables.
+        streams: The tables of the text by name: streams, and static tables of ``ls.table``.
+
+    Raises:
+        PlanError: Not Spark SQL, an unknown table, or (as soon as all schemas are declared) an
+            unknown column or function.
+        UnsupportedOperationError: A clause that needs more than one row at a time.
+    """
+    if not streams:
+        raise PlanError(
+            "no table is given", where=_WHERE, fix="give them by name: ls.sql(text, orders=orders)"
+        )
+    for name, stream in streams.items():
+        if not isinstance(getattr(stream, "plan", None), Node):
+            raise PlanError(
+                f"table {name!r} is a {type(stream).__name__}, not a stream",
+                where=_WHERE,
+                fix="give what ls.read_files, ls.table or another stream's method returned",
+            )
+    plan = plan_sql(text, {name: stream.plan for name, stream in streams.items()})
+    return type(next(iter(streams.values())))(plan)
 
 
 def plan_sql(text: str, tables: Mapping[str, Node]) -> Node:

@@ -101,7 +101,9 @@ def ids(case):
 
 
 @pytest.mark.parametrize(
-    "case", [c for c in GOLDEN["cases"] if "values" in c and c["expression"] not in REFUSED], ids=ids
+    "case",
+    [c for c in GOLDEN["cases"] if "values" in c and c["expression"] not in REFUSED],
+    ids=ids,
 )
 def test_expression_when_spark_gives_values_then_ours_are_equal(case):
     kind, values = answer(case["expression"])

@@ -63,8 +63,10 @@ def _fields(json: str, kind: t.Struct, depth: int) -> str:
 
 
 def _member(json: str, name: str) -> str:
-    pointer = "/" + name.replace("~", "~0").replace("/", "~1")
-    return f"json_extract({json}, {quote_text(pointer)})"
+    # Of several members of one name Spark takes the last, json_extract the first.
+    keys = f"json_keys({json})"
+    back = f"list_position(list_reverse({keys}), {quote_text(name)})"
+    return f"(json_extract({json}, '$.*'))[len({keys}) + 1 - {back}]"
 
 
 def _value(json: str, kind: t.SparkType, depth: int) -> str:

@@ -31,7 +31,6 @@ simple("radians", "double", "double", "radians({0})")
 simple("pi", "", "double", "pi()")
 simple("sign signum", "double", "double", "CAST(sign({0}) AS DOUBLE)")
 simple("isnan", "double", "boolean", "coalesce(isnan({0}), false)")
-simple("shiftleft", "int int", "int", "CAST(CAST({0} AS BIGINT) << {1} AS INTEGER)")
 simple("factorial", "int", "bigint",
        "(CASE WHEN {0} BETWEEN 0 AND 20 THEN CAST(factorial({0}) AS BIGINT) END)")  # fmt: skip
 simple("positive", "number", "{0}", "{0}")
