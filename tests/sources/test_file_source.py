@@ -28,7 +28,7 @@ def pipe(tmp_path: Path) -> FilesPipe:
 
 
 def _ids(rows: list[dict[str, object]]) -> list[object]:
-    return sorted(row["id"] for row in rows)  # type: ignore[type-var]
+    return sorted(row["id"] for row in rows)
 
 
 def test_files_when_first_read_come_once_oldest_first(pipe: FilesPipe) -> None:

@@ -36,7 +36,7 @@ from lakestream.sources.files.glob import compile_glob, split_glob
         ("*", "a\nb", True),
     ],
 )
-def test_glob_matches_as_sparks(pattern: str, path: str, matches: bool) -> None:  # noqa: FBT001
+def test_glob_matches_as_sparks(pattern: str, path: str, matches: bool) -> None:  # noqa: FBT001 - a column of the table
     assert compile_glob(pattern, option="path").matches(path) is matches
 
 
@@ -60,8 +60,8 @@ def test_glob_when_malformed_is_refused(pattern: str) -> None:
 def test_glob_when_a_folder_matches_takes_what_is_below(
     pattern: str,
     path: str,
-    recursive: bool,  # noqa: FBT001
-    takes: bool,  # noqa: FBT001
+    recursive: bool,  # noqa: FBT001 - a column of the table
+    takes: bool,  # noqa: FBT001 - a column of the table
 ) -> None:
     assert compile_glob(pattern, option="path").takes(path, recursive=recursive) is takes
 

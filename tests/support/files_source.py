@@ -46,7 +46,7 @@ class Batch:
 
 
 def table(data: bytes) -> list[dict[str, Any]]:
-    return pq.read_table(io.BytesIO(data)).to_pylist()  # type: ignore[no-any-return]
+    return pq.read_table(io.BytesIO(data)).to_pylist()
 
 
 @dataclass
@@ -103,7 +103,7 @@ class FilesPipe:
         """Read one batch to its end, or to where it breaks off."""
         assert self.log is not None
         records = AttemptRecords(self.log, 0, f"attempt{next(_attempts)}")
-        read = reader.read(start, end, records)  # type: ignore[arg-type]
+        read = reader.read(start, end, records)
         rows: list[dict[str, Any]] = []
         try:
             for batch in pa.RecordBatchReader.from_stream(read.stream):

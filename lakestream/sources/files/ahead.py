@@ -62,23 +62,30 @@ class Ahead(Generic[T]):
 
     def _run(self, items: Iterator[T]) -> None:
         try:
-            group: list[T] = []
-            size = 0
-            for item in items:
-                group.append(item)
-                size += self._size_of(item)
-                if size >= _GROUP_BYTES or len(group) >= _GROUP_ITEMS:
-                    if not self._give(group, size):
-                        return
-                    group, size = [], 0
-            self._give(group, size)
+            self._give_all(items)
         except BaseException as error:  # noqa: BLE001 - raised again by the consumer
             self._failure = error
-            self._give(group, size)
         finally:
             with self._state:
                 self._done = True
                 self._state.notify_all()
+
+    def _give_all(self, items: Iterator[T]) -> None:
+        """Hand the items over in groups, also those made before a failure."""
+        group: list[T] = []
+        size = 0
+        try:
+            for item in items:
+                group.append(item)
+                size += self._size_of(item)
+                if size < _GROUP_BYTES and len(group) < _GROUP_ITEMS:
+                    continue
+                given, group = group, []
+                if not self._give(given, size):
+                    return
+                size = 0
+        finally:
+            self._give(group, size)
 
     def _give(self, group: list[T], size: int) -> bool:
         """Hand a group over; False when nobody wants more."""

@@ -169,7 +169,12 @@ class FilesReader:
         return Backlog(found.files, found.bytes, self._complete)
 
     def known_files(self) -> Iterator[RecordBatch]:
-        """Give every row of the ledger, in order."""
+        """Give the ledger's rows in order, without looking for news.
+
+        Yields:
+            Batches of ``ledger_rows.SCHEMA``: seq, key, size, etag, version, mtime,
+            discovered_at, via (``listing``, ``existing``: ignored, ``replay``).
+        """
         ledger = self._ledger_to(BEFORE_FIRST)
         return ledger.rows(BEFORE_FIRST, ledger.last_seq)
 
