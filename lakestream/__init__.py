@@ -14,6 +14,8 @@ Importing it is cheap: every name is loaded at first use.
 from __future__ import annotations
 
 import importlib
+import sys
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -68,6 +70,21 @@ _HOMES: Final = {
     "streaming_table": "lakestream.streaming_table",
     "table": "lakestream.read_delta",
 }
+
+
+class _Package(ModuleType):
+    """Keeps public names public.
+
+    Some functions are called like the module they live in (``streaming_table``, ``sql``). When
+    such a module is imported, Python would put it on the package over the function.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attributes are of any type

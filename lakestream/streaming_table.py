@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import ConfigError, UnsupportedOperationError, near_names
+from lakestream.plan.arrow_types import pyarrow_schema
 from lakestream.plan.expectations import Expectation, Rule, named_expectations
 from lakestream.plan.nodes import Source
 from lakestream.query import admin, overview
@@ -129,7 +130,7 @@ class StreamingTable:
 
     def read_stream(self) -> Stream:
         """Give this table as a stream: all its rows, then what each commit adds."""
-        from lakestream.sources.delta.describe import describe_delta  # noqa: PLC0415 - costs start-up time
+        from lakestream.sources.delta.describe import describe_delta
 
         described = describe_delta(self._path, asset_key=self.asset_key)
         return Stream.from_source(replace(described, options=self._storage_options))
@@ -237,11 +238,7 @@ class StreamingTable:
     @property
     def schema(self) -> pa.Schema:
         """The columns of the table: as stored when it exists, else as a run would make them."""
-        import pyarrow as pa  # noqa: PLC0415 - costs start-up time
-
-        from lakestream.plan.arrow_types import arrow_schema  # noqa: PLC0415
-
-        return pa.schema(arrow_schema(overview.table_schema(self.definition, SYSTEM_CLOCK)))
+        return pyarrow_schema(overview.table_schema(self.definition, SYSTEM_CLOCK))
 
     def read(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
         """Read the table at its newest version, in batches; memory stays flat.
@@ -249,7 +246,7 @@ class StreamingTable:
         Args:
             columns: Which columns; None is all.
         """
-        from lakestream.delta.reading import read_table  # noqa: PLC0415 - costs start-up time
+        from lakestream.delta.reading import read_table
 
         location = self.definition.table_location
         return read_table(location.uri, self._storage_options, columns=columns)

@@ -60,7 +60,9 @@ class EntryLog:
 
     def delete(self, ids: Iterable[int]) -> None:
         """Delete entries; those that are not there are no error."""
-        self._store.delete([self._key(each) for each in ids])
+        keys = [self._key(each) for each in ids]
+        if keys:
+            self._store.delete(keys)
 
     def _key(self, entry_id: int) -> str:
         assert entry_id >= 0, "entries are numbered from 0"  # noqa: S101

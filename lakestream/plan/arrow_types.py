@@ -13,6 +13,8 @@ from lakestream.plan import types as t
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import pyarrow as pa
+
 _TO_ARROW: Final[dict[t.SparkType, Callable[[], DataType]]] = {
     t.BOOLEAN: DataType.bool, t.BYTE: DataType.int8, t.SHORT: DataType.int16,
     t.INT: DataType.int32, t.LONG: DataType.int64, t.FLOAT: DataType.float32,
@@ -54,6 +56,13 @@ def to_arrow(kind: t.SparkType) -> DataType:
 def arrow_schema(schema: t.Struct) -> Schema:
     """Give the Arrow schema of a Spark schema; every column is nullable."""
     return Schema([Field(name, to_arrow(kind), nullable=True) for name, kind in schema.fields])
+
+
+def pyarrow_schema(schema: t.Struct) -> pa.Schema:
+    """Give a Spark schema as pyarrow's, which is imported only now."""
+    import pyarrow as pa
+
+    return pa.schema(arrow_schema(schema))  # type: ignore[arg-type] # the stubs know no C schema
 
 
 def spark_schema(schema: object) -> t.Struct:

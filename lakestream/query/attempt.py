@@ -115,14 +115,18 @@ class PlanRunner:
     _compiled_for: Mapping[Source | StaticTable, Struct] | None = None
     _snapshots: dict[StaticTable, StaticSnapshot] = field(default_factory=dict)
 
-    def compile(self) -> Transform:
-        """Give the plan compiled for the sources' and static tables' schemas of this moment.
+    def compile(self, reads: Mapping[str, BatchRead] | None = None) -> Transform:
+        """Give the plan compiled for its leaves' schemas.
+
+        Args:
+            reads: An attempt's reads, whose schemas are pinned; a source without one counts
+                with the schema that it has now.
 
         Raises:
             PlanError: It names a column or function that is not there.
             SchemaInferenceError: A source has no schema yet.
         """
-        schemas = self._schemas()
+        schemas = self._schemas(reads or {})
         if self._transform is None or schemas != self._compiled_for:
             definition = self.query.definition
             self._transform = compile_plan(definition.plan, schemas, definition.expectations)
@@ -146,7 +150,7 @@ class PlanRunner:
             table: The table's columns, to tell whether the attempt brings new ones.
             timestamp_ms: What ``current_timestamp`` gives, in milliseconds since 1970 UTC.
         """
-        transform = self.compile()
+        transform = self.compile(attempt.reads)
         sources = self.query.definition.named_sources()
         inputs: dict[Source | StaticTable, RecordBatchReader] = {
             source: attempt.reads[name].stream
@@ -158,9 +162,9 @@ class PlanRunner:
         attempt.run = transform.run(inputs, now=from_epoch_ms(timestamp_ms))
         attempt.finish_with(transform.schema, table)
 
-    def _schemas(self) -> dict[Source | StaticTable, Struct]:
+    def _schemas(self, reads: Mapping[str, BatchRead]) -> dict[Source | StaticTable, Struct]:
         schemas: dict[Source | StaticTable, Struct] = {
-            source: self.query.readers[name].schema
+            source: (reads[name] if name in reads else self.query.readers[name]).schema
             for name, source in self.query.definition.named_sources().items()
         }
         self._snapshots = {

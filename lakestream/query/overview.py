@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from lakestream.checkpoint import history
 from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.clock import SYSTEM_CLOCK, Clock, epoch_ms, from_epoch_ms
-from lakestream.plan.arrow_types import arrow_schema
+from lakestream.plan.arrow_types import pyarrow_schema
 from lakestream.plan.nodes import Node
 from lakestream.plan.types import Struct
 from lakestream.query.attempt import Attempt, PlanRunner
@@ -165,16 +165,16 @@ def files(definition: QueryDefinition, clock: Clock) -> Iterator[FileState]:
 
 def quarantine(definition: QueryDefinition, clock: Clock) -> pa.Table:
     """Give what went to quarantine: batch_id, file_key, line, code, reason, raw."""
-    import pyarrow as pa  # noqa: PLC0415 - costs start-up time
+    import pyarrow as pa
 
     with _rehearsal(definition, clock) as (query, _):
         return pa.table(history.quarantined(query.log))
 
 
 def _first_rows(runner: PlanRunner, attempt: Attempt, rows: int, timestamp_ms: int) -> pa.Table:
-    import pyarrow as pa  # noqa: PLC0415 - costs start-up time
+    import pyarrow as pa
 
-    schema = pa.schema(arrow_schema(runner.compile().schema))
+    schema = pyarrow_schema(runner.compile().schema)
     runner.run(attempt, None, timestamp_ms=timestamp_ms)
     batches: list[pa.RecordBatch] = []
     missing = rows
@@ -209,6 +209,6 @@ def _backlog(query: OpenQuery, execution: MicroBatchExecution) -> Backlog:
 def _state(query: OpenQuery, execution: MicroBatchExecution, backlog: Backlog) -> State:
     if execution.has_pending:
         return "interrupted"
-    if backlog.files:
-        return "behind"
-    return "never run" if query.metadata is None else "up to date"
+    if query.metadata is None:
+        return "never run"
+    return "behind" if backlog.files else "up to date"

@@ -39,17 +39,17 @@ def open_read_store(
     Cost: no request.
     """
     if filesystem is not None:
-        from lakestream.storage.fsspec_store import FsspecReadStore  # noqa: PLC0415 - start-up
+        from lakestream.storage.fsspec_store import FsspecReadStore
 
         root = path.uri if isinstance(path, Location) else parse_location(path).uri
         return FsspecReadStore(filesystem, root)
     location = path if isinstance(path, Location) else parse_location(path)
     if location.is_local:
-        from lakestream.storage.local_read import LocalReadStore  # noqa: PLC0415 - start-up
+        from lakestream.storage.local_read import LocalReadStore
 
         return LocalReadStore(location)
     if location.scheme in _OBJECT_STORES:
-        from lakestream.storage.object_store import (  # noqa: PLC0415 - start-up
+        from lakestream.storage.object_store import (
             ObjectReadStore,
             ObjectStore,
         )
@@ -62,7 +62,7 @@ def open_read_store(
             where=str(location),
             fix="pass an opened fsspec filesystem with filesystem=",
         )
-    from lakestream.storage import fsspec_store  # noqa: PLC0415 - start-up
+    from lakestream.storage import fsspec_store
 
     opened = fsspec_store.open_filesystem(location.uri, {})
     return fsspec_store.FsspecReadStore(opened, location.uri)
@@ -83,7 +83,7 @@ def open_log_store(path: PathLike | Location, options: StorageOptions | None = N
     """
     location = path if isinstance(path, Location) else parse_location(path)
     if location.is_local:
-        from lakestream.storage.local_log import LocalLogStore  # noqa: PLC0415 - start-up
+        from lakestream.storage.local_log import LocalLogStore
 
         return LocalLogStore(location)
     if location.scheme not in _OBJECT_STORES:
@@ -92,7 +92,7 @@ def open_log_store(path: PathLike | Location, options: StorageOptions | None = N
             where=display(location.uri),
             fix="use a folder, s3:// or memory://",
         )
-    from lakestream.storage.object_store import (  # noqa: PLC0415 - start-up
+    from lakestream.storage.object_store import (
         ObjectLogStore,
         ObjectStore,
     )
@@ -106,8 +106,13 @@ def probe_log_store(store: LogStore) -> None:
     Raises:
         UnsafeLogStoreError: It accepted both, lost the first content, or refused the first.
 
-    Cost: two puts, a get and a delete.
+    Cost: two puts, a get and a delete; nothing for a local folder, which honours it by
+    construction: a hard link to a name that is taken fails (``LogStoreContract`` races it).
     """
+    from lakestream.storage.local_log import LocalLogStore
+
+    if isinstance(store, LocalLogStore):
+        return
     key = f"{_PROBES}/{secrets.token_hex(8)}"
     try:
         first = store.put_absent(key, b"first")

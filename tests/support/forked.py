@@ -8,6 +8,7 @@ process of their own (``python -m support.<sweep>``), started by the test.
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 import traceback
@@ -15,14 +16,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 KILLED = 137
+#: What a run and the check after it import at first need: without them here every child would
+#: pay a second of its own for pyarrow, pandas and their like.
+_LOADED_LATE = (
+    "dateutil.parser",
+    "lakestream.delta.reading",
+    "lakestream.formats.json",
+    "lakestream.query.run",
+    "lakestream.read_files",
+    "lakestream.sources.delta",
+    "lakestream.sources.files.describe",
+    "lakestream.storage.local_log",
+    "lakestream.storage.local_read",
+    "lakestream.streaming_table",
+    "pandas",
+    "pyarrow",
+    "pyarrow.parquet",
+    "support.oracle",
+    "zoneinfo",
+)
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended: its exit code and what it wrote to its pipe."""
+    """How a child ended: its exit code (negative: the signal) and what it wrote to its pipe."""
 
     code: int
     output: str
+
+
+def preload() -> None:
+    """Import, once and before the forks, what the children would import each for itself."""
+    for name in _LOADED_LATE:
+        importlib.import_module(name)
 
 
 def run_forked(function: Callable[[], str]) -> Ending:

@@ -10,11 +10,12 @@ import json
 import sys
 from pathlib import Path
 
-from support.crash_pipeline import check_table, fill_landing, make_table
+from support.crash_pipeline import check_table, fill_landing, make_table, run_in_two_steps
 from support.forked import KILLED, Ending, run_forked
 from support.kill_points import KillSwitch, When
 
 import lakestream.delta.reading
+import lakestream.formats.json
 import lakestream.query.run
 import lakestream.sources.delta
 import lakestream.sources.files.description  # noqa: F401 - loaded before the forks
@@ -37,29 +38,27 @@ def main(root: Path) -> None:
 def _count(folder: Path) -> str:
     switch = KillSwitch()
     switch.install()
-    fill_landing(folder / "landing")
-    make_table(folder, folder / "landing").run()
+    run_in_two_steps(folder, folder / "landing")
     return json.dumps(switch.calls)
 
 
 def _sweep_case(folder: Path, number: int, when: When) -> tuple[str, int]:
     """Kill a first run at a call, and the second run at the same number; a third must be clean."""
     landing = folder / "landing"
-    fill_landing(landing)
     kills = 0
     for _ in range(2):
         ending = run_forked(lambda: _dying_run(folder, number, when))
         kills += ending.code == KILLED
         if ending.code not in {0, KILLED}:
             return f"a run failed instead of dying: {ending.output}", kills
-    fill_landing(landing, first=3, files=1)
+    fill_landing(landing, files=4)
     ending = run_forked(lambda: _recover(folder))
     return (ending.output, kills) if ending.output else ("", kills)
 
 
 def _dying_run(folder: Path, number: int, when: When) -> str:
     KillSwitch(at=number, when=when).install()
-    make_table(folder, folder / "landing").run()
+    run_in_two_steps(folder, folder / "landing")
     return ""
 
 

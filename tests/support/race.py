@@ -15,6 +15,7 @@ from support.crash_pipeline import check_table, fill_landing, make_table
 from support.forked import run_forked
 
 import lakestream.delta.reading
+import lakestream.formats.json
 import lakestream.query.run
 import lakestream.sources.delta
 import lakestream.sources.files.description
