@@ -1,10 +1,12 @@
 """``Stream``: the streaming DataFrame. Lazy, immutable, with PySpark's method names."""
 
+# ruff: noqa: PLC0415, D105 - heavy libraries are imported where they are used; PySpark's manner
+
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Never
+from typing import TYPE_CHECKING, Any, Final, Never, cast
 
 from lakestream.errors import ConfigError, PlanError, UnknownColumnError, near_names
 from lakestream.plan import types as t
@@ -106,7 +108,7 @@ class Stream:
 
         from lakestream.plan.arrow_types import arrow_schema
 
-        return pa.schema(arrow_schema(self.struct))
+        return pa.schema(cast("Any", arrow_schema(self.struct)))
 
     @property
     def columns(self) -> list[str]:
@@ -141,7 +143,7 @@ class Stream:
         """Keep the rows for which a condition is true."""
         return Stream(Filter(self._plan, _expression(condition)))
 
-    where = filter
+    where = filter  # noqa: A003 - PySpark's two names of one method
 
     # --- columns ------------------------------------------------------------------------------
     def select(self, *cols: Column | str | Sequence[Column | str]) -> Stream:

@@ -5,6 +5,8 @@ Spark's answers). Where PySpark takes a column or its name, a text is a name; wr
 ``F.lit("text")`` for a text. More of Spark SQL's functions can be called in ``F.expr("...")``.
 """
 
+# ruff: noqa: A004 - PySpark's names
+
 from lakestream.functions.nested import (
     array,
     array_compact,
@@ -45,8 +47,8 @@ from lakestream.functions.numbers import (
     floor,
     isnan,
     ln,
-    log10,
     log2,
+    log10,
     negative,
     pmod,
     pow,
@@ -233,8 +235,8 @@ __all__ = [
     "lit",
     "ln",
     "locate",
-    "log10",
     "log2",
+    "log10",
     "lower",
     "lpad",
     "ltrim",

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from lakestream.plan.column import Column, Literal, ColumnOrName, call, lambda_of, named
+
+from lakestream.plan.column import Column, ColumnOrName, Literal, call, lambda_of, named
 
 
 def array(*cols: ColumnOrName) -> Column:

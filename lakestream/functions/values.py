@@ -1,9 +1,11 @@
 """Columns, literals, and functions that choose between values."""
 
+# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 from lakestream.errors import PlanError
-from lakestream.plan.column import Column, Literal, ColumnOrName, branch, call, named
+from lakestream.plan.column import Column, ColumnOrName, Literal, branch, call, named, to_column
 
 
 def col(col: str) -> Column:

@@ -4,6 +4,8 @@ The package is callable, since ``ls.sql`` is also the name of a function: whiche
 ``lakestream.sql`` is after an import, ``ls.sql("SELECT ...", orders=orders)`` works.
 """
 
+# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import sys

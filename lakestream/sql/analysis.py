@@ -1,5 +1,7 @@
 """What can be said of a plan without running it: its columns, and where they come from."""
 
+# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -26,7 +28,7 @@ def plan_schema(root: Node, schemas: Mapping[Source | StaticTable, t.Struct]) ->
     Raises:
         PlanError: A name, type or operation in it does not work.
     """
-    known: dict[Leaf, t.Struct] = dict(schemas)
+    known: dict[Leaf, t.Struct] = dict(schemas.items())
     resolver = Resolver(known)
     for node in walk(root):
         if isinstance(node, MapBatches):
@@ -53,7 +55,7 @@ def column_lineage(
     """
     from lakestream.sql.frames import output_schema
 
-    known: dict[Leaf, t.Struct] = dict(schemas)
+    known: dict[Leaf, t.Struct] = dict(schemas.items())
     resolver = Resolver(known)
     for node in walk(root):
         if isinstance(node, MapBatches):

@@ -181,7 +181,7 @@ def _between(sql: str, source: t.SparkType, target: t.SparkType, word: Word) -> 
     return f"{word}({sql} AS {kind})"
 
 
-def _times(sql: str, source: t.SparkType, target: t.SparkType, word: Word) -> str:
+def _times(sql: str, source: t.SparkType, target: t.SparkType, word: Word) -> str:  # noqa: C901 - one case a pair
     match source, target:
         case t.TIMESTAMP, t.DATE:
             return f"CAST({sql} AT TIME ZONE 'UTC' AS DATE)"

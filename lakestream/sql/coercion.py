@@ -108,7 +108,7 @@ def common_type(kinds: Iterable[t.SparkType]) -> t.SparkType | None:
 
 
 def _meet(a: t.SparkType, b: t.SparkType) -> t.SparkType | None:
-    if a == b or b == t.VOID:
+    if b in (a, t.VOID):
         return a
     if a == t.VOID:
         return b

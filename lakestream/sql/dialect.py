@@ -6,7 +6,7 @@ around. Here only their names count, since ``lakestream.sql.library`` says what 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from sqlglot import exp, parse
 from sqlglot.dialects.spark import Spark
@@ -19,8 +19,8 @@ _SYNTAX: Final = ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
 
 
 class _PlainSpark(Spark):
-    class Parser(Spark.Parser):
-        FUNCTIONS = {}  # noqa: RUF012 - sqlglot's own way to configure a dialect
+    class Parser(Spark.Parser):  # type: ignore[misc, valid-type] # sqlglot makes it at run time
+        FUNCTIONS: dict[str, object] = {}  # noqa: RUF012 - sqlglot's own way to configure a dialect
         FUNCTION_PARSERS = {  # noqa: RUF012 - the same
             name: parser
             for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
@@ -75,7 +75,7 @@ def parse_expression(text: str) -> exp.Expression:
             where=repr(text),
             fix="give each expression as a text of its own",
         )
-    return columns[0]
+    return cast("exp.Expression", columns[0])
 
 
 def text_of(expression: exp.Expression) -> str:
@@ -86,7 +86,7 @@ def text_of(expression: exp.Expression) -> str:
         # stream["x"] is held as "#serial".x: the reader knows it as x.
         if mark.name.startswith("#") and isinstance(mark.parent, exp.Dot):
             mark.parent.replace(exp.Column(this=mark.parent.expression.copy()))
-    return root.this.sql(dialect=_PlainSpark, normalize_functions=False)
+    return str(root.this.sql(dialect=_PlainSpark, normalize_functions=False))
 
 
 _SPELLING: Final = "check brackets, quotes and commas; names with other characters stand in `...`"

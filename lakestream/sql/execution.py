@@ -1,12 +1,14 @@
 """Stages of a plan, and a batch's way through them."""
 
+# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
+from typing import Any, cast
 
 import pyarrow as pa
 from arro3.core import RecordBatch, RecordBatchReader, Schema
@@ -47,7 +49,7 @@ def stages(
     root: Node, schemas: Mapping[Input, t.Struct], expectations: tuple[Expectation, ...]
 ) -> tuple[Stage, ...]:
     """Cut a plan at its Python functions, inputs first, and check each query on empty tables."""
-    known: dict[Leaf, t.Struct] = dict(schemas)
+    known: dict[Leaf, t.Struct] = dict(schemas.items())
     resolver = Resolver(known)
     made = []
     for node in dict.fromkeys(walk(root)):
@@ -82,7 +84,7 @@ def _stage(
         translator = resolver.translator(root, f"expectation {each.name!r}")
         held = translator.condition(parse_expression(each.sql))
         listed.append(f"coalesce({held.sql}, false) AS e{i}")
-    query = f"SELECT {', '.join(listed)} FROM ({relation.sql})"
+    query = f"SELECT {', '.join(listed)} FROM ({relation.sql})"  # noqa: S608 - made of quoted names by the translator
     duck.check(query, {name: known[leaf] for leaf, name in leaves.items()})
     return Stage(query, leaves, columns, function, schema)
 
@@ -114,7 +116,7 @@ class _Flow:
     batches: Iterable[pa.RecordBatch]
 
 
-def start(
+def start(  # noqa: PLR0917 - one caller
     plan: Sequence[Stage],
     inputs: Mapping[Input, RecordBatchReader],
     now: datetime,
@@ -124,7 +126,9 @@ def start(
 ) -> RecordBatchReader:
     """Put the stages behind each other and give the last one's rows as a stream."""
     flows: dict[Leaf, _Flow] = {
-        leaf: _Flow(pa.schema(reader.schema), (pa.record_batch(batch) for batch in reader))
+        leaf: _Flow(
+            pa.schema(cast("Any", reader.schema)), (pa.record_batch(batch) for batch in reader)
+        )
         for leaf, reader in inputs.items()
     }
     output: Iterable[pa.RecordBatch] = ()
@@ -132,7 +136,9 @@ def start(
         output = _rows(stage, flows, now, failures)
         if stage.function is not None:
             output = frames.map_batches(stage.function, output, stage.schema)
-            flows[stage.function] = _Flow(pa.schema(arrow_schema(stage.schema)), output)
+            flows[stage.function] = _Flow(
+                pa.schema(cast("Any", arrow_schema(stage.schema))), output
+            )
     if expectations:
         output = _counted(output, expectations, counts)
     schema = arrow_schema(plan[-1].schema)
@@ -221,7 +227,7 @@ def _counted(
 
 
 def _without_dropped(
-    batch: pa.RecordBatch, expectations: Sequence[Expectation], verdicts: Sequence[pa.Array]
+    batch: pa.RecordBatch, expectations: Sequence[Expectation], verdicts: Sequence[pa.Array[Any]]
 ) -> pa.RecordBatch:
     for each, held in zip(expectations, verdicts, strict=True):
         if each.on_fail == "drop" and cast("pa.BooleanArray", held).false_count:
@@ -238,7 +244,7 @@ def _given_out(
     batches: Iterable[pa.RecordBatch], schema: Schema, failures: list[BaseException]
 ) -> Iterator[RecordBatch]:
     """Give the last stage's rows as arro3 batches with exactly the promised types."""
-    target = pa.schema(schema)
+    target = pa.schema(cast("Any", schema))
     try:
         for batch in batches:
             exact = batch if batch.schema.equals(target) else _exact(batch, target)

@@ -32,7 +32,7 @@ def explain(root: Node) -> str:
     return "\n".join(lines)
 
 
-def _line(node: Node) -> str:
+def _line(node: Node) -> str:  # noqa: C901 - one case a node
     match node:
         case Source(description=description):
             return f"Source {description.description}"

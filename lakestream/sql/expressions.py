@@ -4,6 +4,8 @@ Nothing is passed through as it is: an expression that is not written down here 
 ``lakestream.sql.library`` is an error, never a guess.
 """
 
+# ruff: noqa: SLF001 - the table of handlers stands beside the class that it is part of
+
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

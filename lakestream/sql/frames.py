@@ -1,5 +1,7 @@
 """Python functions over batches: which frame they want, calling them, checking what they give."""
 
+# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 import inspect
@@ -81,7 +83,7 @@ def output_schema(node: MapBatches, given: t.Struct) -> t.Struct:
 
     from lakestream.plan.arrow_types import arrow_schema, spark_schema
 
-    empty = pa.schema(arrow_schema(given)).empty_table()
+    empty = pa.schema(cast("Any", arrow_schema(given))).empty_table()
     made = _call(node, empty)
     found = spark_schema(made.schema)
     untyped = [name for name, kind in found.fields if kind == t.VOID]
@@ -174,7 +176,7 @@ def _as_table(made: object) -> pa.Table:
         return pa.Table.from_pandas(made, preserve_index=False).replace_schema_metadata(None)
     if isinstance(made, pa.RecordBatch):
         return pa.Table.from_batches([made])
-    return cast("pa.Table", pa.table(made))
+    return pa.table(cast("Any", made))
 
 
 def conformed(table: pa.Table, wanted: t.Struct, where: str) -> pa.Table:
@@ -207,15 +209,16 @@ def conformed(table: pa.Table, wanted: t.Struct, where: str) -> pa.Table:
                 where=where,
                 fix="cast it in the function, or change schema=",
             )
-    target = pa.schema(arrow_schema(wanted))
+    target = pa.schema(cast("Any", arrow_schema(wanted)))
     columns = [_held_as(table.column(field.name), field.type) for field in target]
     return pa.Table.from_arrays(columns, schema=target)
 
 
-def _held_as(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+def _held_as(column: pa.ChunkedArray[Any], kind: pa.DataType) -> pa.ChunkedArray[Any]:
     if column.type == kind:
         return column
     import pyarrow.compute as pc
 
     options = pc.CastOptions(kind, allow_time_truncate=True)
-    return cast("pa.ChunkedArray", pc.cast(column, options=options))
+    compute = cast("Any", pc)  # its stubs want a second target type beside the options
+    return cast("pa.ChunkedArray[Any]", compute.cast(column, options=options))

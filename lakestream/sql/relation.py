@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -23,15 +23,14 @@ from lakestream.plan.nodes import (
     Source,
     StaticTable,
     WithColumns,
-    inputs_of,
     is_streaming,
     walk,
 )
 from lakestream.sql.coercion import quote
 from lakestream.sql.dialect import text_of
 from lakestream.sql.expressions import Translator
-from lakestream.sql.scope import Attribute, Scope, parts_of
-from lakestream.sql.value import Value, cast_value
+from lakestream.sql.scope import Attribute, Origin, Scope, parts_of
+from lakestream.sql.value import Value
 
 _JOIN_WORDS: Final = {
     "inner": "INNER", "left": "LEFT", "right": "LEFT", "left_semi": "SEMI", "left_anti": "ANTI",
@@ -119,11 +118,11 @@ class Resolver:
         )
         return self._select(f"FROM {table} AS {alias}", attributes, qualifier=None)
 
-    def _origins(self, node: Leaf, name: str) -> frozenset[tuple[object, str]]:
+    def _origins(self, node: Leaf, name: str) -> frozenset[Origin]:
         if isinstance(node, MapBatches):
             below = self._done.get(node.input.serial)
             found = below.attributes if below else ()
-            return frozenset[tuple[object, str]]().union(*(each.origins for each in found))
+            return frozenset(origin for each in found for origin in each.origins)
         return frozenset({(node.description, name)})
 
     def _next(self) -> int:

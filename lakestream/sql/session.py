@@ -1,5 +1,7 @@
 """DuckDB for one run: a closed room without files, network, extensions or Python variables."""
 
+# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
+
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
@@ -82,7 +84,7 @@ def register(
         connection.register(name, reader)
         return
     connection.register(f"{name}_once", reader)
-    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_once").fetchall()
+    connection.execute(f"CREATE TEMP TABLE {name} AS SELECT * FROM {name}_once").fetchall()  # noqa: S608 - our own names
 
 
 def stream(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterable[pa.RecordBatch]:
@@ -106,7 +108,7 @@ def stream(connection: duckdb.DuckDBPyConnection, sql: str) -> Iterable[pa.Recor
 def _data_error(error: Exception) -> LakestreamError:
     import duckdb
 
-    what, fix = {
+    told: dict[type[Exception], tuple[str, str]] = {
         duckdb.ConversionException: (
             "a value could not be cast",
             "use try_cast, which gives null, or filter such rows before",
@@ -116,13 +118,14 @@ def _data_error(error: Exception) -> LakestreamError:
             "cast to a wider type before computing",
         ),
         duckdb.InvalidInputException: (
-            "a value could not be computed: division by zero, an index outside of an array, "
-            "or a text that does not match its pattern",
+            "a value could not be computed: a division by zero, or an index outside of an array",
             "guard it with CASE WHEN or nullif(x, 0), get() or try_to_timestamp()",
         ),
         duckdb.OutOfMemoryException: (
             "the engine ran out of memory",
             "join with a smaller static table, or select fewer of its columns first",
         ),
-    }.get(type(error), ("the engine could not compute a batch", "see the expressions of the plan"))
+    }
+    otherwise = ("the engine could not compute a batch", "see the expressions of the plan")
+    what, fix = told.get(type(error), otherwise)
     return QueryError(what, where=f"the stream's transform ({type(error).__name__})", fix=fix)

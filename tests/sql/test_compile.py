@@ -1,3 +1,5 @@
+# ruff: noqa: ANN001, ANN201, ANN202, PLC0415, B017, PT011 - tests read as sentences; the reader's own errors are of any kind
+
 import datetime as dt
 import subprocess
 import sys
@@ -95,7 +97,7 @@ def test_run_when_input_fails_then_failure_is_the_inputs_own_error():
         raise StopHereError
 
     _, run = start(stream().filter("id >= 0"), source=broken())
-    with pytest.raises(Exception):  # noqa: B017, PT011 - the reader's own kind
+    with pytest.raises(Exception):
         pa.table(run.stream)
 
     assert isinstance(run.failure, StopHereError)
@@ -103,7 +105,7 @@ def test_run_when_input_fails_then_failure_is_the_inputs_own_error():
 
 def test_run_when_value_cannot_be_cast_then_error_names_no_value():
     _, run = start(stream().selectExpr("cast(name as int) AS x"))
-    with pytest.raises(Exception):  # noqa: B017, PT011 - the reader's own kind
+    with pytest.raises(Exception):
         pa.table(run.stream)
 
     assert isinstance(run.failure, QueryError)
@@ -163,7 +165,7 @@ def test_map_batches_when_function_raises_then_user_error_without_data():
         raise ValueError("secret n1")
 
     _, run = start(stream().mapBatches(boom, schema="id BIGINT"))
-    with pytest.raises(Exception):  # noqa: B017, PT011 - the reader's own kind
+    with pytest.raises(Exception):
         pa.table(run.stream)
 
     assert isinstance(run.failure, UserFunctionError)
@@ -178,7 +180,7 @@ def test_map_batches_when_output_differs_from_schema_then_user_error(schema):
         return batch
 
     _, run = start(stream().mapBatches(same, schema=schema))
-    with pytest.raises(Exception):  # noqa: B017, PT011 - the reader's own kind
+    with pytest.raises(Exception):
         pa.table(run.stream)
 
     assert isinstance(run.failure, UserFunctionError)
@@ -222,7 +224,7 @@ def test_expectation_when_condition_is_null_then_row_broke_it():
 
 def test_expectation_when_it_fails_then_stream_raises_with_the_whole_count():
     _, run = start(stream(), [Expectation("small", "id < 10", "fail")])
-    with pytest.raises(Exception):  # noqa: B017, PT011 - the reader's own kind
+    with pytest.raises(Exception):
         pa.table(run.stream)
 
     assert isinstance(run.failure, ExpectationFailedError)

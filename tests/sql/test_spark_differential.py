@@ -1,5 +1,7 @@
 """The golden answers are still Spark's: asks a real one again, where it can be had."""
 
+# ruff: noqa: ANN001, ANN201 - tests read as sentences; the reader's own errors are of any kind
+
 import importlib.util
 import json
 import os

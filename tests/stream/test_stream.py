@@ -1,3 +1,5 @@
+# ruff: noqa: ANN001, ANN201, PT012 - tests read as sentences; the reader's own errors are of any kind
+
 import datetime as dt
 from dataclasses import dataclass
 

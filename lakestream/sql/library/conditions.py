@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lakestream.errors import PlanError
 from lakestream.plan import types as t
 from lakestream.sql.coercion import common_type
 from lakestream.sql.library.registry import function, origins_of, simple, variadic
-from lakestream.errors import PlanError
 from lakestream.sql.value import Value, cast_value
 
 simple("isnull", "any", "boolean", "({0} IS NULL)")

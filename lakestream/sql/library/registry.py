@@ -18,22 +18,78 @@ from sqlglot import exp
 
 from lakestream.errors import PlanError
 from lakestream.plan import types as t
-from lakestream.sql.casts import Word
 from lakestream.sql.coercion import INTEGERS, TIMES, is_number
 from lakestream.sql.value import Value, cast_value
 
 if TYPE_CHECKING:
-    from lakestream.sql.scope import Scope
+    from lakestream.sql.scope import Origin, Scope
 
 #: Spark's functions that look at more than one row; known, so that the error can say why not.
 MANY_ROWS: Final = frozenset(
-    "count sum avg mean min max first last first_value last_value collect_list collect_set "
-    "approx_count_distinct stddev stddev_pop stddev_samp variance var_pop var_samp corr covar_pop "
-    "covar_samp kurtosis skewness percentile percentile_approx approx_percentile median mode any "
-    "any_value bool_and bool_or every some count_if max_by min_by sum_distinct count_distinct "
-    "grouping grouping_id explode explode_outer posexplode posexplode_outer inline inline_outer "
-    "stack row_number rank dense_rank percent_rank ntile lag lead cume_dist nth_value window "
-    "session_window window_time monotonically_increasing_id".split()
+    [
+        "count",
+        "sum",
+        "avg",
+        "mean",
+        "min",
+        "max",
+        "first",
+        "last",
+        "first_value",
+        "last_value",
+        "collect_list",
+        "collect_set",
+        "approx_count_distinct",
+        "stddev",
+        "stddev_pop",
+        "stddev_samp",
+        "variance",
+        "var_pop",
+        "var_samp",
+        "corr",
+        "covar_pop",
+        "covar_samp",
+        "kurtosis",
+        "skewness",
+        "percentile",
+        "percentile_approx",
+        "approx_percentile",
+        "median",
+        "mode",
+        "any",
+        "any_value",
+        "bool_and",
+        "bool_or",
+        "every",
+        "some",
+        "count_if",
+        "max_by",
+        "min_by",
+        "sum_distinct",
+        "count_distinct",
+        "grouping",
+        "grouping_id",
+        "explode",
+        "explode_outer",
+        "posexplode",
+        "posexplode_outer",
+        "inline",
+        "inline_outer",
+        "stack",
+        "row_number",
+        "rank",
+        "dense_rank",
+        "percent_rank",
+        "ntile",
+        "lag",
+        "lead",
+        "cume_dist",
+        "nth_value",
+        "window",
+        "session_window",
+        "window_time",
+        "monotonically_increasing_id",
+    ]
 )
 _MODULES: Final = ("strings", "numbers", "times", "nested", "conditions", "json")
 
@@ -206,9 +262,10 @@ def _implicit(kind: t.SparkType, wanted: t.SparkType) -> bool:
     return wanted in TIMES and kind in TIMES
 
 
-def origins_of(values: Sequence[Value]) -> frozenset[tuple[object, str]]:
+def origins_of(values: Sequence[Value]) -> frozenset[Origin]:
     """Give the columns that several values come from."""
-    return frozenset[tuple[object, str]]().union(*(value.origins for value in values))
+    found: frozenset[Origin] = frozenset()
+    return found.union(*(value.origins for value in values))
 
 
 def element(array: Value, index: Value, *, first: int) -> Value:

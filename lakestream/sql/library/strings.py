@@ -50,9 +50,9 @@ simple(
     "url_encode", "string", "string", "replace(replace(url_encode({0}), '%20', '+'), '~', '%7E')"
 )
 simple("lpad", "string int string", "string",
-       "(CASE WHEN {2} = '' THEN left({0}, {1}) ELSE lpad({0}, greatest({1}, 0), {2}) END)")  # fmt: skip
+       "(CASE WHEN {2} = '' THEN left({0}, {1}) ELSE lpad({0}, greatest({1}, 0), {2}) END)")  # fmt: skip  # noqa: E501 - a template
 simple("rpad", "string int string", "string",
-       "(CASE WHEN {2} = '' THEN left({0}, {1}) ELSE rpad({0}, greatest({1}, 0), {2}) END)")  # fmt: skip
+       "(CASE WHEN {2} = '' THEN left({0}, {1}) ELSE rpad({0}, greatest({1}, 0), {2}) END)")  # fmt: skip  # noqa: E501 - a template
 simple("lpad", "string int", "string", "lpad({0}, greatest({1}, 0), ' ')")
 simple("rpad", "string int", "string", "rpad({0}, greatest({1}, 0), ' ')")
 simple("initcap", "string", "string",
