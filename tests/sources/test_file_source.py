@@ -20,6 +20,7 @@ from lakestream.errors import (
 from lakestream.plan import types as t
 from lakestream.sources.base import DiscoveryFilter, ReadLimit, ReplanNeeded
 from lakestream.sources.files import file_records
+from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
 
 
 @pytest.fixture
@@ -218,6 +219,7 @@ def test_new_column_when_evolving_is_learnt_from_the_whole_batch_at_once(pipe: F
     end = reader.latest(start)
     first = pipe.read(reader, start, end)
     assert isinstance(first.failure, ReplanNeeded)
+    assert (first.rows, first.read.report.rows) == ([], 0)
     assert first.records.names() == []
     second = pipe.read(reader, start, end)
     assert second.failure is None
@@ -244,6 +246,25 @@ def test_new_column_when_two_runs_evolve_keeps_both(pipe: FilesPipe) -> None:
     two.discover()
     assert isinstance(pipe.read(two, middle, two.latest(middle)).failure, ReplanNeeded)
     assert pipe.open().schema.names == ("id", "x", "y", "_rescued_data")
+
+
+def test_schema_when_another_run_stored_one_meanwhile_is_built_on_it(pipe: FilesPipe) -> None:
+    assert pipe.log is not None
+    one, two = (SchemaLog(pipe.log, "sources/f/schemas", {}) for _ in range(2))
+
+    def stored(*names: str) -> StoredSchema:
+        return StoredSchema(t.Struct(tuple((each, t.LONG) for each in names)), t.Struct(()))
+
+    seen: list[StoredSchema | None] = []
+
+    def change(newest: StoredSchema | None) -> StoredSchema:
+        if not seen:
+            two.evolve(lambda _: stored("theirs"))
+        seen.append(newest)
+        return stored(*(newest.data.names if newest else ()), "ours")
+
+    assert one.evolve(change) == stored("theirs", "ours") == two.newest()
+    assert seen == [None, stored("theirs")]
 
 
 def test_new_column_when_refused_stops_with_its_name(pipe: FilesPipe) -> None:
