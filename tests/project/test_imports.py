@@ -53,3 +53,26 @@ def test_layers_when_linted_then_arrows_point_down() -> None:
     )
 
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+PIPELINE = """
+import sys
+from pathlib import Path
+import lakestream as ls
+
+landing, table = {folder!r} + "/landing", {folder!r} + "/table"
+Path(landing).mkdir()
+Path(landing, "a.json").write_text('{{"a": 1}}\\n')
+
+@ls.streaming_table(table)
+def rows():
+    return ls.read_files(landing, format="json")
+
+assert sum(each.num_input_rows for each in rows.run()) == 1
+"""
+
+
+def test_pipeline_when_it_transforms_nothing_then_loads_no_engine(tmp_path: Path) -> None:
+    engines = {"dagster", "duckdb", "fsspec", "numpy", "pandas", "polars", "pyarrow", "sqlglot"}
+
+    assert loaded_by(PIPELINE.format(folder=str(tmp_path))) & engines == set()
