@@ -1,6 +1,6 @@
 """``Stream``: the streaming DataFrame. Lazy, immutable, with PySpark's method names."""
 
-# ruff: noqa: PLC0415, D105 - heavy libraries are imported where they are used; PySpark's manner
+# ruff: noqa: PLC0415 - heavy libraries are imported where they are used; PySpark's manner
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """``Column``: an expression over a stream's columns, with PySpark's operators and methods."""
 
-# ruff: noqa: PLC0415, D105 - sqlglot is imported when first used; operators say what they do
+# ruff: noqa: PLC0415 - sqlglot is imported when first used
 
 from __future__ import annotations
 
