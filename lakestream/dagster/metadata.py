@@ -1,0 +1,100 @@
+"""What a materialization tells: schema, counts to plot, column lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final
+
+import dagster as dg
+
+from lakestream.plan.arrow_types import spark_schema
+from lakestream.plan.types import type_ddl
+
+if TYPE_CHECKING:
+    from lakestream.plan.types import Struct
+    from lakestream.query.overview import TableStatus
+    from lakestream.query.progress import QueryProgress
+
+#: Output column -> the (asset, column) pairs that it is made of.
+ColumnSources = Mapping[str, Sequence[tuple[dg.AssetKey, str]]]
+MetadataValues = dict[str, dg.MetadataValue]
+
+_NOT_IN_CELLS: Final = str.maketrans({"|": "\\|", "\n": " "})
+
+
+def batch_metadata(batches: Sequence[QueryProgress]) -> MetadataValues:
+    """Add up the batches of one run, as numbers that Dagster plots.
+
+    ``lakestream/latency_s`` is the longest batch, from its trigger to its commit.
+    """
+    numbers: dict[str, int | float] = {
+        "batches": len(batches),
+        "rows": sum(each.num_output_rows for each in batches),
+        "input_rows": sum(each.num_input_rows for each in batches),
+        "files": sum(each.files for each in batches),
+        "bytes": sum(each.bytes for each in batches),
+        "rescued": sum(each.rescued_rows for each in batches),
+        "quarantined": sum(each.bad_records for each in batches),
+        "quarantined_files": sum(each.bad_files for each in batches),
+        "latency_s": max((each.batch_duration_ms for each in batches), default=0) / 1000,
+    }
+    return {
+        f"lakestream/{name}": dg.MetadataValue.float(number)
+        if isinstance(number, float)
+        else dg.MetadataValue.int(number)
+        for name, number in numbers.items()
+    }
+
+
+def status_metadata(status: TableStatus) -> MetadataValues:
+    """Tell where the table stands after the run, as numbers that Dagster plots."""
+    found: MetadataValues = {
+        "lakestream/backlog_files": dg.MetadataValue.int(status.backlog.files),
+        "lakestream/backlog_bytes": dg.MetadataValue.int(status.backlog.bytes),
+    }
+    if status.rows is not None:
+        found["dagster/row_count"] = dg.MetadataValue.int(status.rows)
+    if status.delta_version is not None:
+        found["lakestream/delta_version"] = dg.MetadataValue.int(status.delta_version)
+    if status.query_id is not None:
+        found["lakestream/query_id"] = dg.MetadataValue.text(status.query_id)
+    return found
+
+
+def schema_metadata(schema: object) -> MetadataValues:
+    """Give an Arrow schema as Dagster's column schema, with Spark's type names."""
+    columns = [
+        dg.TableColumn(name, type_ddl(kind).lower()) for name, kind in spark_schema(schema).fields
+    ]
+    return {"dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns))}
+
+
+def lineage_metadata(schema: Struct, sources: ColumnSources) -> MetadataValues:
+    """Give column lineage twice: for Dagster, and as a table that people can read.
+
+    The open-source UI draws no column lineage, so the table is what it shows.
+    """
+    deps = {
+        name: [dg.TableColumnDep(asset_key=key, column_name=column) for key, column in parts]
+        for name, parts in sources.items()
+        if parts
+    }
+    rows = [
+        f"| {_cell(name)} | {type_ddl(kind).lower()} | {_origin(sources.get(name, ()))} |"
+        for name, kind in schema.fields
+    ]
+    text = "\n".join(["| column | type | made of |", "|---|---|---|", *rows])
+    return {
+        "dagster/column_lineage": dg.MetadataValue.column_lineage(
+            dg.TableColumnLineage(deps_by_column=deps)
+        ),
+        "lakestream/columns": dg.MetadataValue.md(text),
+    }
+
+
+def _origin(parts: Sequence[tuple[dg.AssetKey, str]]) -> str:
+    return ", ".join(f"{key.to_user_string()}.{_cell(column)}" for key, column in parts)
+
+
+def _cell(text: str) -> str:
+    return text.translate(_NOT_IN_CELLS)

@@ -1,0 +1,37 @@
+"""Gathers what a materialization tells about one table: the only I/O beside the run itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from lakestream.dagster.metadata import (
+    MetadataValues,
+    batch_metadata,
+    schema_metadata,
+    status_metadata,
+)
+from lakestream.errors import SourceNotFoundError
+
+if TYPE_CHECKING:
+    from lakestream.dagster.lineage import Lineage
+    from lakestream.query.progress import QueryProgress
+    from lakestream.streaming_table import StreamingTable
+
+
+def table_metadata(
+    table: StreamingTable, lineage: Lineage, batches: Sequence[QueryProgress]
+) -> MetadataValues:
+    """Give the metadata of one table after a run.
+
+    Cost: a look at the checkpoint and at the table's log.
+    """
+    found = batch_metadata(batches)
+    try:
+        status = table.status()
+    except SourceNotFoundError:  # nothing to read yet, so there is no table either
+        return found
+    found |= status_metadata(status)
+    if status.rows is None:  # no table yet: nothing was there to take a schema from
+        return found
+    return found | schema_metadata(table.schema)

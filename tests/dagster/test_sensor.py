@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+import pyarrow as pa
+import pytest
+
+import lakestream as ls
+from lakestream import Stream, StreamingTable
+from lakestream.dagster import build_definitions, build_sensor
+from lakestream.dagster.history import SENSOR_TAG
+from lakestream.dagster.lineage import Lineage
+from lakestream.dagster.names import QUERY_TAG, pool_name
+from lakestream.dagster.sensor import Findings, round_from, skip_reason, tables_to_run
+from lakestream.dagster.translator import LakestreamTranslator
+from lakestream.errors import ConfigError
+from lakestream.sources.base import Backlog
+
+
+@pytest.fixture
+def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
+    home = tmp_path / "home"
+    home.mkdir()
+    with dg.DagsterInstance.local_temp(str(home)) as found:  # in-memory ones have no pools
+        yield found
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> list[StreamingTable]:
+    landing = tmp_path / "landing"
+    (landing / "a").mkdir(parents=True)
+    (landing / "b").mkdir()
+
+    @ls.streaming_table(tmp_path / "a")
+    def a() -> Stream:
+        return ls.read_files(landing / "a", format="json")
+
+    @ls.streaming_table(tmp_path / "a2", inputs={"a": a})
+    def a2(a: Stream) -> Stream:
+        return a
+
+    @ls.streaming_table(tmp_path / "b")
+    def b() -> Stream:
+        return ls.read_files(landing / "b", format="json")
+
+    return [a, a2, b]
+
+
+def drop(tmp_path: Path, folder: str, name: str = "1.json") -> None:
+    (tmp_path / "landing" / folder / name).write_text(json.dumps({"n": 1}) + "\n")
+
+
+def tick(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], cursor: str | None = None
+) -> dg.SensorResult:
+    context = dg.build_sensor_context(instance=instance, cursor=cursor)
+    result = build_sensor(tables)(context)
+    assert isinstance(result, dg.SensorResult)
+    return result
+
+
+def requested(result: dg.SensorResult) -> list[str]:
+    [request] = result.run_requests or []
+    assert request.run_key is None
+    return [key.to_user_string() for key in request.asset_selection or ()]
+
+
+def test_tick_when_files_landed_then_one_run_for_the_table_and_those_downstream(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    drop(tmp_path, "a")
+    result = tick(instance, tables)
+    assert requested(result) == ["a", "a2"]
+    assert result.run_requests is not None
+    assert result.run_requests[0].tags[QUERY_TAG] == "a,a2"
+
+
+def test_tick_when_nothing_is_new_then_the_reason_says_what_was_looked_at(
+    instance: dg.DagsterInstance, tables: list[StreamingTable]
+) -> None:
+    result = tick(instance, tables)
+    assert not result.run_requests
+    assert result.skip_reason is not None
+    assert result.skip_reason.skip_message == "nothing new for a, b; nothing is there yet for a2"
+
+
+def test_tick_when_only_the_input_table_has_news_then_the_reader_is_run(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    drop(tmp_path, "a")
+    tables[0].run()
+    assert requested(tick(instance, tables)) == ["a2"]
+
+
+def test_tick_when_a_run_works_on_a_table_then_it_is_left_alone(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    drop(tmp_path, "a")
+    drop(tmp_path, "b")
+    run = dg.DagsterRun(
+        job_name="any", status=dg.DagsterRunStatus.STARTED, tags={QUERY_TAG: "a,a2"}
+    )
+    instance.add_run(run)
+    assert requested(tick(instance, tables)) == ["b"]
+
+
+def run_what_is_asked(
+    instance: dg.DagsterInstance, tables: list[StreamingTable]
+) -> dg.ExecuteInProcessResult:
+    """Do as the daemon does: run the sensor's request, under its tags."""
+    [request] = tick(instance, tables).run_requests or []
+    job = build_definitions(tables).resolve_job_def("lakestream_run")
+    return job.execute_in_process(
+        instance=instance,
+        asset_selection=request.asset_selection,
+        tags=dict(request.tags) | {SENSOR_TAG: "lakestream"},
+        raise_on_error=False,
+    )
+
+
+def test_tick_when_the_last_run_failed_then_it_waits_and_says_until_when(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    def fail(rows: pa.Table) -> pa.Table:
+        raise RuntimeError("asked to")
+
+    @ls.streaming_table(tmp_path / "flaky")
+    def flaky() -> Stream:
+        return ls.read_files(tmp_path / "landing/b", format="json").mapBatches(fail)
+
+    drop(tmp_path, "b")
+    assert not run_what_is_asked(instance, [flaky]).success
+    result = tick(instance, [flaky])
+    assert not result.run_requests
+    assert result.skip_reason is not None
+    assert "flaky failed and is tried again at " in str(result.skip_reason.skip_message)
+
+
+def test_tick_when_the_last_run_succeeded_then_news_are_run_at_once(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    drop(tmp_path, "b")
+    assert run_what_is_asked(instance, tables).success
+    drop(tmp_path, "b", "2.json")
+    assert requested(tick(instance, tables)) == ["b"]
+
+
+def test_round_when_a_tick_stopped_early_then_the_next_goes_on_there(
+    tables: list[StreamingTable],
+) -> None:
+    assert [table.name for table in round_from(tables, "a2")] == ["a2", "b", "a"]
+    assert [table.name for table in round_from(tables, "gone")] == ["a", "a2", "b"]
+
+
+def test_choice_when_downstream_is_busy_then_it_is_not_in_the_run(
+    tables: list[StreamingTable],
+) -> None:
+    lineage = Lineage(tables, LakestreamTranslator())
+    findings = Findings(backlogs={"a": Backlog(files=3, bytes=9)}, busy=frozenset({"a2"}))
+    assert [table.name for table in tables_to_run(lineage, findings)] == ["a"]
+
+
+def test_reason_when_much_is_in_the_way_then_all_of_it_is_told() -> None:
+    findings = Findings(
+        backlogs={"a": Backlog()},
+        errors={"e": ConfigError("no")},
+        busy=frozenset({"b"}),
+        waiting={"c": datetime(2026, 1, 1, 12, tzinfo=UTC)},
+        resume_at="d",
+    )
+    assert skip_reason(findings) == (
+        "nothing new for a; a run works on b; "
+        "c failed and is tried again at 2026-01-01 12:00:00 UTC; "
+        "e could not be looked at (LS-CONF-001); the next tick goes on with d"
+    )
+
+
+def test_tick_when_pools_are_new_then_their_limits_are_set(
+    instance: dg.DagsterInstance, tables: list[StreamingTable]
+) -> None:
+    tick(instance, tables)
+    limits = {each.name: each.limit for each in instance.event_log_storage.get_pool_limits()}
+    assert limits == {pool_name(table): 1 for table in tables}
