@@ -35,6 +35,18 @@ def test_python_blocks_when_run_then_share_names_and_see_files() -> None:
     assert run_document(sample, name="example_sample") == 3
 
 
+def test_python_file_when_two_documents_name_it_alike_then_each_imports_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in (1, 2):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        monkeypatch.chdir(folder)
+        block = f"```python file=beside.py\nn = {number}\n```\n"
+        check = f"```python\nimport beside\nassert beside.n == {number}\n```\n"
+        assert run_document(write(block + check), name="example_sample") == 2
+
+
 def test_python_block_when_it_fails_then_traceback_names_the_line() -> None:
     sample = write("one\n\n```python\nx = 1\nraise RuntimeError\n```\n")
 

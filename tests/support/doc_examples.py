@@ -11,6 +11,7 @@ What a block is for stands in its info string, after the language:
 
 from __future__ import annotations
 
+import importlib
 import os
 import re
 import shlex
@@ -69,11 +70,19 @@ def run_document(document: Path, *, name: str) -> int:
         How many blocks were written, compiled or run.
     """
     module = ModuleType(name)
+    known = set(sys.modules)
     sys.modules[name] = module
+    # As in a notebook, the files beside the document can be imported.
+    sys.path.insert(0, str(Path.cwd()))
+    importlib.invalidate_caches()
     try:
         return sum([_run_block(block, module) for block in blocks(document)])
     finally:
-        del sys.modules[name]
+        here = sys.path.pop(0)
+        for new in set(sys.modules) - known:
+            # Another document's file may have the same name.
+            if new == name or (getattr(sys.modules[new], "__file__", None) or "").startswith(here):
+                del sys.modules[new]
 
 
 def _run_block(block: Block, module: ModuleType) -> bool:
