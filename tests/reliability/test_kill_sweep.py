@@ -1,4 +1,4 @@
-"""Show 4: a kill before and after every mutating call, and at every line of the protocol."""
+"""C1 to C4: kills around every mutating call, at every line of the protocol, at any time."""
 
 from __future__ import annotations
 
@@ -8,65 +8,70 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
-from support.crash_pipeline import check_table, fill_landing, make_table
+from support.kill_sweep import BATCHES, ONCE_A_RUN
 
-from lakestream.failpoint import PROTOCOL_LINES, VARIABLE
+from lakestream.failpoint import PROTOCOL_LINES
 
 TESTS = Path(__file__).parents[1]
+pytestmark = pytest.mark.kill_sweep
 
 
-def _python(code: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(TESTS), **variables}
-    return subprocess.run(
-        [sys.executable, *code],
-        env=environment,
+def _swept(folder: Path, kind: str) -> dict[str, Any]:
+    done = subprocess.run(
+        [sys.executable, "-m", "support.kill_sweep", str(folder), kind],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
         check=False,
         timeout=280,
     )
+    assert done.returncode == 0, done.stderr
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
 
 
-def test_run_when_killed_around_every_mutating_call_then_each_row_is_there_once(
+def test_c1_c2_c4_run_when_killed_around_every_mutating_call_then_each_row_is_there_once(
     tmp_path: Path,
 ) -> None:
-    done = _python(["-m", "support.kill_sweep", str(tmp_path)])
+    found = _swept(tmp_path, "calls")
 
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
     assert found["failures"] == []
     kinds = {re.sub(r"[0-9a-f-]*\d[0-9a-f-]*", "N", call) for call in found["calls"]}
     assert {"delta commit", "delta create", "put metadata", "put epochs/N"} <= kinds
     assert sum(call == "delta commit" for call in found["calls"]) >= 3
-    assert found["kills"] >= 2 * len(found["calls"])
+    assert found["cases"] == 2 * len(found["calls"])
+    assert found["kills"] >= found["cases"]
 
 
-@pytest.mark.parametrize("hit", [1, 2])
-@pytest.mark.parametrize("line", PROTOCOL_LINES)
-def test_run_when_killed_at_a_protocol_line_then_recovery_is_exact(
-    tmp_path: Path, line: str, hit: int
+def test_c1_run_when_killed_at_any_hit_of_a_protocol_line_then_each_row_is_there_once(
+    tmp_path: Path,
 ) -> None:
-    landing = tmp_path / "landing"
-    fill_landing(landing)
+    found = _swept(tmp_path, "lines")
 
-    done = _python(
-        [
-            "-c",
-            "import sys; from pathlib import Path; from support.crash_pipeline import make_table\n"
-            "make_table(Path(sys.argv[1]), Path(sys.argv[2])).run()",
-            str(tmp_path),
-            str(landing),
-        ],
-        **{VARIABLE: f"{line}:{hit}:kill"},
-    )
+    assert found["failures"] == []
+    once = len(ONCE_A_RUN)
+    assert found["cases"] == once + (len(PROTOCOL_LINES) - once) * BATCHES
+    assert found["kills"] == found["cases"]
 
-    once_a_run = line in {"claim", "recover", "discover"}
-    assert done.returncode == (0 if once_a_run and hit > 1 else 137), done.stderr
-    table = make_table(tmp_path, landing)
-    table.run()
-    assert check_table(tmp_path, landing, table) == ""
+
+def test_c2_recovery_when_killed_at_each_line_after_a_kill_at_each_line_then_each_row_is_there_once(
+    tmp_path: Path,
+) -> None:
+    found = _swept(tmp_path, "pairs")
+
+    assert found["failures"] == []
+    assert found["cases"] == len(PROTOCOL_LINES) ** 2
+    assert found["kills"] == 2 * found["cases"]
+
+
+def test_c3_run_when_killed_at_random_times_then_each_row_is_there_once(tmp_path: Path) -> None:
+    found = _swept(tmp_path, "times")
+
+    assert found["failures"] == []
+    assert found["kills"] > 0
 
 
 def test_protocol_lines_are_the_ten_of_the_design() -> None:

@@ -64,7 +64,7 @@ def run_forked(function: Callable[[], str]) -> Ending:
         code = 0
         try:
             text = function()
-        except BaseException:
+        except BaseException:  # noqa: BLE001 - a child never returns
             text, code = traceback.format_exc(), 1
         with os.fdopen(writable, "w") as pipe:
             pipe.write(text)

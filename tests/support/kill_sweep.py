@@ -1,38 +1,113 @@
-"""Kill one process before and after every mutating call, recover with another, check the rows.
+"""Kill one process, recover with another, hold the table against the raw files; many times.
 
-Run as ``python -m support.kill_sweep FOLDER``; prints one JSON document: the calls it found,
-and every case that lost or doubled a row.
+Run as ``python -m support.kill_sweep FOLDER calls|lines|pairs|times``; prints one JSON document:
+how many processes were killed, and every case that lost or doubled a row.
+
+- ``calls``: before and after every mutating storage call, first and second run alike.
+- ``lines``: at each line of the protocol, at every hit.
+- ``pairs``: at a line of the first run, then at a line of the run that recovers.
+- ``times``: whenever a timer says, be it within a library.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import random
+import signal
 import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from lakestream.failpoint import PROTOCOL_LINES, VARIABLE
 from support.crash_pipeline import check_table, fill_landing, make_table, run_in_two_steps
-from support.forked import KILLED, Ending, run_forked
+from support.forked import KILLED, Ending, preload, run_forked
 from support.kill_points import KillSwitch, When
 
-import lakestream.delta.reading
-import lakestream.formats.json
-import lakestream.query.run
-import lakestream.sources.delta
-import lakestream.sources.files.description  # noqa: F401 - loaded before the forks
+ONCE_A_RUN = ("claim", "recover", "discover")
+#: Batches of a case of ``lines`` and ``pairs``: three files with rows and an empty one.
+BATCHES = 4
+#: A first run dies in its second batch: by then there is a commit to go back to.
+_DIES_AT_HIT = 2
+_TIMES = 40
+_SEED = 20_260
+_WHENS: tuple[When, ...] = ("before", "after")
+_DEAD = {KILLED, -signal.SIGALRM}
 
 
-def main(root: Path) -> None:
-    calls = json.loads(_checked(run_forked(lambda: _count(root / "count"))).output)
-    failures: list[str] = []
-    kills = 0
-    for number in range(len(calls)):
-        for when in ("before", "after"):
-            case = root / f"{number}-{when}"
-            problem, killed = _sweep_case(case, number, when)
-            kills += killed
-            if problem:
-                failures.append(f"{when} call {number} ({calls[number]}): {problem}")
-    sys.stdout.write(json.dumps({"calls": calls, "kills": kills, "failures": failures}))
+@dataclass
+class Found:
+    """What a sweep found."""
+
+    calls: list[str] = field(default_factory=list)
+    cases: int = 0
+    kills: int = 0
+    failures: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case: its name, and the runs of which each is meant to die."""
+
+    name: str
+    runs: tuple[Callable[[Path], None], ...]
+
+
+def main(root: Path, kind: str) -> None:
+    preload()
+    found = Found()
+    for number, case in enumerate(_cases(root, kind, found)):
+        problem, killed = _outcome(root / str(number), case)
+        found.cases += 1
+        found.kills += killed
+        if problem:
+            found.failures.append(f"{case.name}: {problem}")
+    sys.stdout.write(json.dumps(asdict(found)))
+
+
+def _cases(root: Path, kind: str, found: Found) -> Iterator[Case]:
+    match kind:
+        case "calls":
+            found.calls = json.loads(_checked(run_forked(lambda: _count(root / "count"))).output)
+            yield from _call_cases(found.calls)
+        case "lines":
+            yield from _line_cases()
+        case "pairs":
+            yield from _pair_cases()
+        case _:
+            started = time.monotonic()
+            _checked(run_forked(lambda: _count(root / "clean")))
+            yield from _time_cases(time.monotonic() - started)
+
+
+def _call_cases(calls: list[str]) -> Iterator[Case]:
+    for number, call in enumerate(calls):
+        for when in _WHENS:
+            dies = _dies_around(KillSwitch(at=number, when=when))
+            yield Case(f"{when} call {number} ({call})", (dies, dies))
+
+
+def _line_cases() -> Iterator[Case]:
+    for line in PROTOCOL_LINES:
+        for hit in range(1, 2 if line in ONCE_A_RUN else BATCHES + 1):
+            yield Case(f"{line}, hit {hit}", (_dies_at(line, hit),))
+
+
+def _pair_cases() -> Iterator[Case]:
+    for line in PROTOCOL_LINES:
+        hit = 1 if line in ONCE_A_RUN else _DIES_AT_HIT
+        for second in PROTOCOL_LINES:
+            yield Case(f"{line}, then {second}", (_dies_at(line, hit), _dies_at(second, 1)))
+
+
+def _time_cases(longest_s: float) -> Iterator[Case]:
+    rng = random.Random(_SEED)  # noqa: S311 - repeatable, not secret
+    for _ in range(_TIMES):
+        delays = (rng.uniform(0.001, longest_s), rng.uniform(0.001, longest_s))
+        name = f"after {delays[0]:.4f} s, then {delays[1]:.4f} s"
+        yield Case(name, tuple(_dies_after(each) for each in delays))
 
 
 def _count(folder: Path) -> str:
@@ -42,24 +117,49 @@ def _count(folder: Path) -> str:
     return json.dumps(switch.calls)
 
 
-def _sweep_case(folder: Path, number: int, when: When) -> tuple[str, int]:
-    """Kill a first run at a call, and the second run at the same number; a third must be clean."""
-    landing = folder / "landing"
+def _dies_around(switch: KillSwitch) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        switch.install()
+        run_in_two_steps(folder, folder / "landing")
+
+    return run
+
+
+def _dies_at(line: str, hit: int) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        os.environ[VARIABLE] = f"{line}:{hit}:kill"
+        _fill(folder)
+        make_table(folder, folder / "landing").run()
+
+    return run
+
+
+def _dies_after(seconds: float) -> Callable[[Path], None]:
+    def run(folder: Path) -> None:
+        # The signal's default is to end the process at once, as SIGKILL does: no handler runs.
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        run_in_two_steps(folder, folder / "landing")
+
+    return run
+
+
+def _fill(folder: Path) -> None:
+    fill_landing(folder / "landing")
+    empty = folder / "landing" / "empty.json"
+    if not empty.exists():
+        empty.touch()
+
+
+def _outcome(folder: Path, case: Case) -> tuple[str, int]:
+    """Let each run die, then run to the end and check; give what is wrong, and the deaths."""
     kills = 0
-    for _ in range(2):
-        ending = run_forked(lambda: _dying_run(folder, number, when))
-        kills += ending.code == KILLED
-        if ending.code not in {0, KILLED}:
+    for run in case.runs:
+        ending = run_forked(lambda run=run: run(folder) or "")
+        kills += ending.code in _DEAD
+        if ending.code not in _DEAD | {0}:
             return f"a run failed instead of dying: {ending.output}", kills
-    fill_landing(landing, files=4)
-    ending = run_forked(lambda: _recover(folder))
-    return (ending.output, kills) if ending.output else ("", kills)
-
-
-def _dying_run(folder: Path, number: int, when: When) -> str:
-    KillSwitch(at=number, when=when).install()
-    run_in_two_steps(folder, folder / "landing")
-    return ""
+    fill_landing(folder / "landing", files=4)
+    return run_forked(lambda: _recover(folder)).output, kills
 
 
 def _recover(folder: Path) -> str:
@@ -75,4 +175,4 @@ def _checked(ending: Ending) -> Ending:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2])

@@ -9,21 +9,17 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 from pathlib import Path
 
-from support.crash_pipeline import check_table, fill_landing, make_table
-from support.forked import run_forked
-
-import lakestream.delta.reading
-import lakestream.formats.json
-import lakestream.query.run
-import lakestream.sources.delta
-import lakestream.sources.files.description
 from lakestream.checkpoint import epochs
-from lakestream.errors import LakestreamError
+from lakestream.errors import CommitConflictError, FencedError
+from support.crash_pipeline import check_table, fill_landing, make_table
+from support.forked import preload, run_forked
 
 
 def main(root: Path, rounds: int, runners: int) -> None:
+    preload()
     failures = []
     committed = 0
     for number in range(rounds):
@@ -36,7 +32,8 @@ def main(root: Path, rounds: int, runners: int) -> None:
         for child in children:
             _, status = os.waitpid(child, 0)
             if os.waitstatus_to_exitcode(status) not in {0, 3}:
-                failures.append(f"round {number}: a runner ended with {status}")
+                why = (folder / f"{child}.txt").read_text()
+                failures.append(f"round {number}: a runner ended with {status}: {why}")
         ending = run_forked(lambda folder=folder, landing=landing: _finish(folder, landing))
         if ending.code or ending.output:
             failures.append(f"round {number}: {ending.output}")
@@ -51,10 +48,10 @@ def _start(folder: Path, landing: Path, *, fenced: bool) -> int:
             if not fenced:
                 epochs.check = lambda *_: None
             make_table(folder, landing).run()
-        except LakestreamError as error:
-            # Being overtaken is a fine way to end: the other runner goes on.
-            os._exit(3 if type(error).__name__ in {"FencedError", "CommitConflictError"} else 1)
+        except (FencedError, CommitConflictError):
+            os._exit(3)  # being overtaken is a fine way to end: the other runner goes on
         except BaseException:  # noqa: BLE001 - a child never returns
+            (folder / f"{os.getpid()}.txt").write_text(traceback.format_exc())
             os._exit(1)
         os._exit(0)
     return child
