@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from lakestream.plan.types import Struct
     from lakestream.query.progress import QueryProgress
     from lakestream.sources.files.states import FileState
+    from lakestream.sql.scope import Origin
 
 OutputMode = Literal["append", "update", "complete"]
 TableFunction = Callable[..., Stream]
@@ -239,6 +240,18 @@ class StreamingTable:
     def schema(self) -> pa.Schema:
         """The columns of the table: as stored when it exists, else as a run would make them."""
         return pyarrow_schema(overview.table_schema(self.definition, SYSTEM_CLOCK))
+
+    def column_lineage(self) -> dict[str, list[Origin]]:
+        """Tell for each column of the stream which columns of its leaves it is made of.
+
+        Returns:
+            Column to ``(description, column)`` pairs; columns that only choose rows (filters,
+            join keys) do not count.
+
+        Raises:
+            LakestreamError: The stream's columns are not known yet, or it cannot be planned.
+        """
+        return overview.column_lineage(self.definition, SYSTEM_CLOCK)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
         """Read the table at its newest version, in batches; memory stays flat.

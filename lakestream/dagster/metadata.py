@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
-from lakestream.plan.arrow_types import spark_schema
 from lakestream.plan.types import type_ddl
 
 if TYPE_CHECKING:
@@ -61,11 +60,9 @@ def status_metadata(status: TableStatus) -> MetadataValues:
     return found
 
 
-def schema_metadata(schema: object) -> MetadataValues:
-    """Give an Arrow schema as Dagster's column schema, with Spark's type names."""
-    columns = [
-        dg.TableColumn(name, type_ddl(kind).lower()) for name, kind in spark_schema(schema).fields
-    ]
+def schema_metadata(schema: Struct) -> MetadataValues:
+    """Give a table's columns as Dagster's column schema, with Spark's type names."""
+    columns = [dg.TableColumn(name, type_ddl(kind).lower()) for name, kind in schema.fields]
     return {"dagster/column_schema": dg.MetadataValue.table_schema(dg.TableSchema(columns))}
 
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from lakestream.dagster.metadata import (
     MetadataValues,
     batch_metadata,
+    lineage_metadata,
     schema_metadata,
     status_metadata,
 )
 from lakestream.errors import SourceNotFoundError
+from lakestream.plan.arrow_types import spark_schema
 
 if TYPE_CHECKING:
     from lakestream.dagster.lineage import Lineage
@@ -34,4 +36,9 @@ def table_metadata(
     found |= status_metadata(status)
     if status.rows is None:  # no table yet: nothing was there to take a schema from
         return found
-    return found | schema_metadata(table.schema)
+    schema = spark_schema(table.schema)
+    sources = {
+        column: [(lineage.leaf_key(leaf), name) for leaf, name in origins]
+        for column, origins in table.column_lineage().items()
+    }
+    return found | schema_metadata(schema) | lineage_metadata(schema, sources)

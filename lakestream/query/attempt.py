@@ -162,6 +162,10 @@ class PlanRunner:
         attempt.run = transform.run(inputs, now=from_epoch_ms(timestamp_ms))
         attempt.finish_with(transform.schema, table)
 
+    def leaf_schemas(self) -> Mapping[Source | StaticTable, Struct]:
+        """Give the columns of what the plan reads, as of this moment."""
+        return self._schemas({})
+
     def _schemas(self, reads: Mapping[str, BatchRead]) -> dict[Source | StaticTable, Struct]:
         schemas: dict[Source | StaticTable, Struct] = {
             source: (reads[name] if name in reads else self.query.readers[name]).schema

@@ -30,6 +30,8 @@ from lakestream.storage.options import StorageOptions
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from lakestream.sql.scope import Origin
+
 State = Literal["never run", "up to date", "behind", "interrupted"]
 _PREVIEW_LIMIT: Final = ReadLimit(max_files=10, max_bytes=8 * 2**20)
 
@@ -115,6 +117,14 @@ def table_schema(definition: QueryDefinition, clock: Clock) -> Struct:
             return stored
         execution.discover()
         return PlanRunner(query).compile().schema
+
+
+def column_lineage(definition: QueryDefinition, clock: Clock) -> dict[str, list[Origin]]:
+    """Give, for each column, the sources' and static tables' columns that it is made of."""
+    from lakestream.sql import analysis  # noqa: PLC0415 - costs start-up time
+
+    with _rehearsal(definition, clock) as (query, _):
+        return analysis.column_lineage(definition.plan, PlanRunner(query).leaf_schemas())
 
 
 def preview(definition: QueryDefinition, clock: Clock, *, rows: int) -> pa.Table:
