@@ -65,14 +65,12 @@ class SourceContext:
         log: The checkpoint's store.
         clock: For discovery times and age filters.
         discovery: What this run's discovery is narrowed to.
-        read_only: True for ``preview`` and ``validate``: nothing may be written.
     """
 
     name: str
     log: LogStore
     clock: Clock
     discovery: DiscoveryFilter = EVERYTHING
-    read_only: bool = False
 
 
 @dataclass(slots=True)

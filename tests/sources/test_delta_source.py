@@ -38,6 +38,7 @@ from lakestream.sources.delta.describe import describe_delta, describe_table
 from lakestream.sources.delta.offset import DeltaOffset
 from lakestream.sources.delta.reader import PASSED_OVER, DeltaReader
 from lakestream.storage import stores
+from lakestream.storage.rehearsal import RehearsalLogStore
 
 NO_LIMIT = ReadLimit()
 Open = Callable[..., DeltaReader]
@@ -50,9 +51,9 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def opened(path: Path, tmp_path: Path) -> Open:
-    def opening(*, read_only: bool = False, **options: Any) -> DeltaReader:
+    def opening(*, rehearse: bool = False, **options: Any) -> DeltaReader:
         log = stores.open_log_store(str(tmp_path / "checkpoint"))
-        context = SourceContext("delta", log, SYSTEM_CLOCK, read_only=read_only)
+        context = SourceContext("delta", RehearsalLogStore(log) if rehearse else log, SYSTEM_CLOCK)
         return describe_delta(str(path), **options).open(context)
 
     return opening
@@ -163,12 +164,12 @@ def test_first_batch_when_redone_starts_where_it_did(path: Path, opened: Open) -
 
 def test_reader_that_only_looks_writes_nothing(path: Path, opened: Open, tmp_path: Path) -> None:
     append(path, 1)
-    reader = opened(read_only=True)
+    reader = opened(rehearse=True)
     assert drain(reader)[0] == [[1]]
     assert not (tmp_path / "checkpoint").exists()
     start = opened().initial()
     append(path, 2)
-    assert opened(read_only=True).initial() == start
+    assert opened(rehearse=True).initial() == start
 
 
 def test_digest_items_name_table_version_and_file(path: Path, opened: Open) -> None:
@@ -299,7 +300,7 @@ def test_starting_timestamp_takes_the_first_commit_at_or_after(path: Path, opene
         os.utime(entry(path, each), (moment.timestamp(), moment.timestamp()))
 
     def first(moment: Any) -> int:
-        reader = opened(starting_timestamp=moment, read_only=True)
+        reader = opened(starting_timestamp=moment, rehearse=True)
         return int(json.loads(reader.initial())["reservoirVersion"])
 
     assert first("2026-01-01") == 0
@@ -436,12 +437,12 @@ def test_partition_values_come_back_typed(path: Path, opened: Open) -> None:
     )
     write_deltalake(path, table, partition_by=["d", "t", "b", "n", "s"])
     for options in ({}, {"starting_version": 0}):
-        reader = opened(read_only=True, **options)
+        reader = opened(rehearse=True, **options)
         start = reader.initial()
         found = rows(reader, start, reader.latest(start))
         assert sorted(found, key=lambda row: row["id"]) == table.to_pylist()
     DeltaTable(path).create_checkpoint()
-    reader = opened(read_only=True)
+    reader = opened(rehearse=True)
     assert len(rows(reader, reader.initial(), reader.latest(reader.initial()))) == 3
 
 

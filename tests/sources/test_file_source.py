@@ -405,11 +405,11 @@ def test_stream_when_abandoned_leaves_no_thread(pipe: FilesPipe) -> None:
 def test_preview_writes_nothing(pipe: FilesPipe) -> None:
     pipe.land("a.json", {"id": 1})
     pipe.land("b.json", {"id": 2, "x": 1})
-    reader = pipe.open(read_only=True, include_existing_files=False)
+    reader = pipe.open(rehearse=True, include_existing_files=False)
     reader.discover()
     assert pipe.log is not None
     assert pipe.log.list("") == []
-    reader = pipe.open(read_only=True)
+    reader = pipe.open(rehearse=True)
     reader.discover()
     reader.discover()
     assert reader.backlog(reader.initial()).files == 2

@@ -21,6 +21,7 @@ from lakestream.sources.files.describe import describe_files
 from lakestream.sources.files.reader import FilesReader
 from lakestream.storage import stores
 from lakestream.storage.base import LogStore
+from lakestream.storage.rehearsal import RehearsalLogStore
 
 _attempts = itertools.count()
 
@@ -83,17 +84,16 @@ class FilesPipe:
         self,
         *,
         discovery: DiscoveryFilter | None = None,
-        read_only: bool = False,
+        rehearse: bool = False,
         **options: Any,
     ) -> FilesReader:
         assert self.log is not None
         description = describe_files(self.path or str(self.landing), **{**self.options, **options})
         context = SourceContext(
             "files-landing",
-            self.log,
+            RehearsalLogStore(self.log) if rehearse else self.log,
             SYSTEM_CLOCK,
             discovery=discovery or DiscoveryFilter(),
-            read_only=read_only,
         )
         reader = description.open(context)
         assert isinstance(reader, FilesReader)

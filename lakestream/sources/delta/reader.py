@@ -151,9 +151,6 @@ class DeltaReader:
     def _fixed(self, found: Offset) -> Offset:
         """Make the start durable: a first batch that is redone must start where it did."""
         key = f"sources/{self._context.name}/start"
-        if self._context.read_only:
-            stored = self._context.log.list(f"sources/{self._context.name}")
-            return Offset(self._context.log.get(key).decode()) if key in stored else found
         if self._context.log.put_absent(key, found.encode()):
             return found
         return Offset(self._context.log.get(key).decode())

@@ -43,7 +43,6 @@ class SourceSchemas:
 
     def __init__(self, context: SourceContext, *, where: str) -> None:
         self._log = EntryLog(context.log, f"sources/{context.name}/schemas")
-        self._read_only = context.read_only
         self._where = where
         self._number = self._log.newest()
         self._current = None if self._number is None else self._load(self._number)
@@ -78,7 +77,7 @@ class SourceSchemas:
     def _append(self, entry: _Entry) -> None:
         """Store an entry as the next one, or take the one that another process stored there."""
         number = 0 if self._number is None else self._number + 1
-        stored = self._read_only or self._log.append(number, entry.dump())
+        stored = self._log.append(number, entry.dump())
         self._number, self._current = number, entry if stored else self._load(number)
 
     def _load(self, number: int) -> _Entry:

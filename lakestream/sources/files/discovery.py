@@ -173,9 +173,8 @@ class Discovery:
         return False
 
     def _mark_existing_done(self) -> None:
-        if not self._context.read_only:
-            text = json.dumps({"listedAt": self._context.clock.now().isoformat()})
-            self._context.log.put_absent(self._marker, text.encode())
+        text = json.dumps({"listedAt": self._context.clock.now().isoformat()})
+        self._context.log.put_absent(self._marker, text.encode())
 
 
 def _run_filter(context: SourceContext, landing: Landing) -> PathFilter:

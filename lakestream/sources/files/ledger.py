@@ -62,18 +62,15 @@ class Ledger:
     Args:
         store: The checkpoint.
         folder: ``sources/<name>/files``.
-        read_only: Appends stay in memory (``preview``).
     """
 
-    def __init__(self, store: LogStore, folder: str, *, read_only: bool = False) -> None:
+    def __init__(self, store: LogStore, folder: str) -> None:
         self._where = f"{store.uri}/{folder}"
         self._log = TieredLog(store, folder, ledger_rows.merge)
-        self._read_only = read_only
         self._known: set[str] = set()
         self._segments: list[Segment] = []
         self._next_entry = 0
         self._next_seq = 0
-        self._detached = False  # True once a read-only ledger holds rows of its own
         self._cache: OrderedDict[int, list[RecordBatch]] = OrderedDict()
         self._cached_rows = 0
         self.only_ignored = True
@@ -86,8 +83,6 @@ class Ledger:
 
     def refresh(self) -> None:
         """Load what was appended since the last look. Costs one listing when there is nothing."""
-        if self._detached:
-            return
         for entry in self._log.read(self._next_entry):
             where = f"{self._where}, entry {entry.first}"
             batches = list(ledger_rows.from_bytes(entry.data, where=where))
@@ -170,10 +165,6 @@ class Ledger:
             if not fresh:
                 return
             rows = rows_of(fresh, first_seq=self._next_seq, discovered_at=found_at, via=via)
-            if self._read_only:
-                self._detached = True
-                self._load(self._next_entry, [rows], self._where)
-                return
             try:
                 self._log.append(self._next_entry, ledger_rows.to_bytes(rows))
             except StorageUnavailableError as error:
@@ -187,8 +178,7 @@ class Ledger:
 
     def merge_due(self) -> None:
         """Merge full tiers, so that loading stays a few requests. Safe from several processes."""
-        if not self._read_only:
-            self._log.merge_due()
+        self._log.merge_due()
 
     def rows(self, start: int, end: int) -> Iterator[RecordBatch]:
         """Give the rows of ``(start, end]`` in order, reading only the entries they lie in."""
@@ -272,6 +262,6 @@ class Ledger:
         """Keep an entry decoded; the oldest go when there are too many rows."""
         self._cache[entry] = batches
         self._cached_rows += sum(each.num_rows for each in batches)
-        while self._cached_rows > _CACHED_ROWS and len(self._cache) > 1 and not self._detached:
+        while self._cached_rows > _CACHED_ROWS and len(self._cache) > 1:
             _, dropped = self._cache.popitem(last=False)
             self._cached_rows -= sum(each.num_rows for each in dropped)

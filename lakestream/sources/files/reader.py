@@ -53,7 +53,7 @@ class FilesReader:
         self._context = context
         self._landing: Landing = open_landing(description)
         folder = f"sources/{context.name}"
-        self._ledger = Ledger(context.log, f"{folder}/files", read_only=context.read_only)
+        self._ledger = Ledger(context.log, f"{folder}/files")
         options = {"format": description.format.name, **description.format.options()}
         self._schemas = SchemaLog(context.log, f"{folder}/schemas", options)
         self._discovery = Discovery(description, context, self._landing, self._ledger)
@@ -145,6 +145,7 @@ class FilesReader:
                 mode=description.mode,
                 unknown=description.unknown_fields,
                 case_sensitive=description.case_sensitive,
+                infer_types=description.infer_types,
             ),
             dressing=Dressing(
                 layout.partitions, description.metadata_column, layout.schema(description)
@@ -248,8 +249,6 @@ class FilesReader:
         check_limits(layout.data, where=self._description.location)
         self._reuse = sampler.kept
         found = StoredSchema(layout.data, layout.partitions)
-        if self._context.read_only:
-            return found
         return self._schemas.evolve(lambda newest: newest or found)
 
     def _evolve(self, layout: Layout, drift: t.Struct) -> None:
@@ -259,7 +258,7 @@ class FilesReader:
             data = newest.data if newest else layout.data
             return StoredSchema(merge_drift(data, drift, widen=False), layout.partitions)
 
-        stored = change(None) if self._context.read_only else self._schemas.evolve(change)
+        stored = self._schemas.evolve(change)
         self._layout = Layout(stored.data, stored.partitions)
 
     def _planned(self, first: int, last: int, layout: Layout) -> Iterator[PlannedFile]:

@@ -64,13 +64,13 @@ def file_states(
         while outcome is not None and outcome[0] < seq:
             outcome = next(recorded, None)
         if outcome is not None and outcome[0] == seq:
-            _, batch_id, version, rows, rescued, bad, state, reason = outcome
+            _, batch_id, version, rows, rescued, bad, became, reason = outcome
             yield FileState(
-                seq, key, size_bytes, discovered_at, state, batch_id, version, rows, rescued, bad,
+                seq, key, size_bytes, discovered_at, became, batch_id, version, rows, rescued, bad,
                 reason,
             )  # fmt: skip
         else:
-            state = "ignored" if via == ledger_rows.IGNORED else "pending"
+            state: State = "ignored" if via == ledger_rows.IGNORED else "pending"
             yield FileState(seq, key, size_bytes, discovered_at, state)
 
 
