@@ -52,7 +52,8 @@ place and always says what happened, where, and what to do. Codes are stable; cl
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import ClassVar, Final
 
 _NAMES_SHOWN: Final = 20
@@ -88,7 +89,7 @@ class LakestreamError(Exception):
 
     def __reduce__(self) -> tuple[object, ...]:
         """Pickle by the parts of the message, so that errors cross process borders whole."""
-        return (_rebuild, (type(self), self.what, self.where, self.fix))
+        return (_rebuild, (type(self), self.what, self.where, self.fix), dict(self.__dict__))
 
 
 def _rebuild(
@@ -366,9 +367,14 @@ class CommitConflictError(SinkError):
 
 
 class ExpectationFailedError(SinkError):
-    """Rows broke an expectation declared with ``on_fail="fail"``; the batch was not committed."""
+    """Rows broke an expectation declared with ``on_fail="fail"``; the batch was not committed.
+
+    Attributes:
+        failed_rows: How many rows of the batch broke it, by expectation.
+    """
 
     code = "LS-SINK-009"
+    failed_rows: Mapping[str, int] = MappingProxyType({})
 
 
 class QueryError(LakestreamError):

@@ -93,7 +93,7 @@ def _materialize(
                 dg.AssetMaterialization(key, metadata=table_metadata(table, lineage, run.batches))
             )
         if isinstance(error, ExpectationFailedError):
-            yield from failed_expectations(table, key)
+            yield from failed_expectations(key, error)
         raise failure(error) from error
     yield dg.MaterializeResult(asset_key=key, metadata=table_metadata(table, lineage, run.batches))
     yield from check_results(table, key, run.batches)

@@ -11,6 +11,7 @@ from lakestream.errors import ConfigError
 from lakestream.query.progress import ExpectationCounts
 
 if TYPE_CHECKING:
+    from lakestream.errors import ExpectationFailedError
     from lakestream.plan.expectations import Expectation
     from lakestream.query.progress import QueryProgress
     from lakestream.streaming_table import StreamingTable
@@ -70,21 +71,19 @@ def check_results(
         yield _expectation(key, expectation, [each for each in counts if each is not None])
 
 
-def failed_expectations(table: StreamingTable, key: dg.AssetKey) -> Iterator[dg.AssetCheckResult]:
-    """Mark the expectations of a run that an expectation ended.
-
-    Only those that can end a run are marked. The batch that broke one was not committed, so
-    there are no counts; the run's error names the expectation.
-    """
-    for expectation in table.expectations:
-        if expectation.on_fail == "fail":
-            yield dg.AssetCheckResult(
-                check_name=expectation.name,
-                asset_key=key,
-                passed=False,
-                severity=dg.AssetCheckSeverity.ERROR,
-                description="the run ended on an expectation; its error says which",
-            )
+def failed_expectations(
+    key: dg.AssetKey, error: ExpectationFailedError
+) -> Iterator[dg.AssetCheckResult]:
+    """Evaluate the expectations that ended a run; the others were not decided."""
+    for name, rows in error.failed_rows.items():
+        yield dg.AssetCheckResult(
+            check_name=name,
+            asset_key=key,
+            passed=False,
+            severity=dg.AssetCheckSeverity.ERROR,
+            metadata={"failed_rows": rows},
+            description="the batch was not committed",
+        )
 
 
 def _quarantine(key: dg.AssetKey, batches: Sequence[QueryProgress]) -> dg.AssetCheckResult:

@@ -219,11 +219,13 @@ def _counted(
     broken = [e for e in expectations if e.on_fail == "fail" and counts[e.name].failed]
     if broken:
         told = ", ".join(f"{each.name!r} by {counts[each.name].failed:,}" for each in broken)
-        raise ExpectationFailedError(
+        error = ExpectationFailedError(
             f"rows broke an expectation: {told}",
             where="; ".join(f"{each.name}: {each.sql}" for each in broken),
             fix='mend the input or the condition, or declare on_fail="warn" or "drop"',
         )
+        error.failed_rows = {each.name: counts[each.name].failed for each in broken}
+        raise error
 
 
 def _without_dropped(

@@ -164,7 +164,11 @@ def test_check_when_an_expectation_fails_the_run_then_it_is_an_error(
     instance: dg.DagsterInstance, tmp_path: Path, landing: Path
 ) -> None:
     @ls.streaming_table(
-        tmp_path / "strict", expectations={"priced": ls.expect("price > 0", on_fail="fail")}
+        tmp_path / "strict",
+        expectations={
+            "priced": ls.expect("price > 0", on_fail="fail"),
+            "small": ls.expect("price < 100", on_fail="fail"),
+        },
     )
     def strict() -> Stream:
         return ls.read_files(landing, format="json")
@@ -172,7 +176,9 @@ def test_check_when_an_expectation_fails_the_run_then_it_is_an_error(
     write(landing, "a.json", [{"price": -1}])
     result = materialize(instance, strict, raise_on_error=False)
     assert not result.success
-    assert checks(result) == {"priced": (False, "ERROR")}
+    [check] = result.get_asset_check_evaluations()
+    assert (check.check_name, check.passed, check.severity.value) == ("priced", False, "ERROR")
+    assert check.metadata["failed_rows"].value == 1
     failure = result.failure_data_for_node("strict")
     assert failure is not None
     assert failure.user_failure_data is not None

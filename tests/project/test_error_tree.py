@@ -62,3 +62,9 @@ def test_error_when_pickled_then_whole(name: str) -> None:
 
     assert (type(copy), str(copy)) == (type(error), str(error))
     assert str(error).startswith(f"[{error.code}] what")
+
+
+def test_error_when_pickled_then_facts_beside_its_message_survive() -> None:
+    error = errors.ExpectationFailedError("rows broke it")
+    error.failed_rows = {"priced": 3}
+    assert pickle.loads(pickle.dumps(error)).failed_rows == {"priced": 3}  # noqa: S301  our own bytes
