@@ -1,0 +1,239 @@
+from __future__ import annotations
+
+import json
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import lakestream as ls
+from lakestream.errors import (
+    CheckpointMismatchError,
+    ConfigError,
+    EnvironmentNotSetError,
+    UnknownColumnError,
+    UnknownOptionError,
+    UnsupportedOperationError,
+)
+from lakestream.streaming_table import StreamingTable
+
+MODULE = """
+import lakestream as ls
+
+@ls.streaming_table("{lake}/bronze")
+def bronze():
+    return ls.read_files("{landing}", format="json")
+
+@ls.streaming_table("{lake}/silver", name="renamed", partition_by="day")
+def silver(bronze):
+    \"\"\"What is worth keeping.\"\"\"
+    return bronze.filter("id > 1")
+
+@ls.streaming_table("{lake}/gold")
+def gold(renamed):
+    return renamed.select("id")
+
+@ls.streaming_table("{lake}/typo")
+def typo(bronse):
+    return bronse
+"""
+
+
+@pytest.fixture
+def module(tmp_path: Path) -> types.ModuleType:
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    rows = [{"id": number, "day": f"d{number}"} for number in range(4)]
+    (landing / "a.json").write_text("\n".join(json.dumps(row) for row in rows))
+    found = types.ModuleType("declared_tables")
+    sys.modules[found.__name__] = found
+    exec(MODULE.format(lake=tmp_path / "lake", landing=landing), vars(found))  # noqa: S102
+    return found
+
+
+def test_parameter_when_named_after_a_table_then_reads_it_as_a_stream(
+    module: types.ModuleType,
+) -> None:
+    module.bronze.run()
+    module.silver.run()
+    module.gold.run()
+
+    assert module.gold.read().read_all().to_pydict() == {"id": [2, 3]}
+    assert list(module.gold.inputs.values()) == [module.silver]
+    assert module.silver.description == "What is worth keeping."
+
+
+def test_parameter_when_it_names_nothing_then_near_names(module: types.ModuleType) -> None:
+    with pytest.raises(ConfigError, match="bronse") as failure:
+        _ = module.typo.stream
+
+    assert failure.value.fix is not None
+    assert "'bronze'" in failure.value.fix
+
+
+def test_inputs_when_given_then_win_over_the_module(
+    module: types.ModuleType, tmp_path: Path
+) -> None:
+    @ls.streaming_table(str(tmp_path / "other"), inputs={"rows": module.bronze})
+    def other(rows: ls.Stream) -> ls.Stream:
+        return rows.drop("day")
+
+    module.bronze.run()
+    other.run()
+
+    assert other.read().schema.names == ["id", "_rescued_data"]
+
+
+def test_inputs_when_they_name_no_parameter_then_error(
+    module: types.ModuleType, tmp_path: Path
+) -> None:
+    @ls.streaming_table(str(tmp_path / "other"), inputs={"wrong": module.bronze})
+    def other() -> ls.Stream:
+        return ls.read_files("x", format="json")
+
+    with pytest.raises(ConfigError, match="'wrong'"):
+        _ = other.inputs
+
+
+def test_function_when_it_returns_no_stream_then_error(tmp_path: Path) -> None:
+    @ls.streaming_table(str(tmp_path / "t"))
+    def nothing() -> None:
+        return None
+
+    with pytest.raises(ConfigError, match="NoneType"):
+        _ = nothing.stream
+
+
+def test_body_when_the_stream_is_used_twice_then_ran_once(tmp_path: Path) -> None:
+    calls = []
+
+    @ls.streaming_table(str(tmp_path / "t"))
+    def counted() -> ls.Stream:
+        calls.append(1)
+        return ls.read_files(str(tmp_path), format="json")
+
+    assert calls == []
+    assert counted.stream is counted.stream
+    assert calls == [1]
+
+
+def test_declaration_when_paths_come_from_the_environment_then_resolved_at_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @ls.streaming_table(ls.env("TEST_LAKE") / "t")
+    def later() -> ls.Stream:
+        return ls.read_files(ls.env("TEST_LANDING") / "in", format="json")
+
+    assert later.path == "$TEST_LAKE/t"
+    with pytest.raises(EnvironmentNotSetError, match="TEST_LAKE"):
+        later.run()
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.json").write_text('{"id": 1}')
+    monkeypatch.setenv("TEST_LAKE", str(tmp_path))
+    monkeypatch.setenv("TEST_LANDING", str(tmp_path))
+    later.run()
+    assert later.read().read_all().num_rows == 1
+
+
+@pytest.mark.parametrize("mode", ["update", "complete"])
+def test_output_mode_when_it_needs_an_aggregation_then_refused(mode: Any) -> None:
+    with pytest.raises(UnsupportedOperationError, match=mode):
+        ls.streaming_table("t", output_mode=mode)
+
+
+def test_output_mode_when_misspelt_then_near_names() -> None:
+    with pytest.raises(ConfigError, match="append"):
+        ls.streaming_table("t", output_mode="apend")
+
+
+def test_storage_option_when_unknown_then_near_names() -> None:
+    declare = ls.streaming_table("s3://b/t", storage_options={"aws_regoin": "x"})
+    with pytest.raises(UnknownOptionError, match="aws_region"):
+        declare(lambda: None)
+
+
+def test_validate_when_a_column_is_misspelt_then_near_names_and_nothing_written(
+    module: types.ModuleType, tmp_path: Path
+) -> None:
+    module.bronze.run()
+
+    @ls.streaming_table(str(tmp_path / "t"), inputs={"bronze": module.bronze})
+    def wrong(bronze: ls.Stream) -> ls.Stream:
+        return bronze.select("dya")
+
+    with pytest.raises(UnknownColumnError, match="'day'"):
+        wrong.validate()
+    with pytest.raises(UnknownColumnError, match="'day'"):
+        wrong.run()
+
+    assert not (tmp_path / "t" / "_delta_log").exists()
+    assert not (tmp_path / "t" / "_lakestream" / "offsets").exists()
+
+
+def test_schema_when_nothing_ran_yet_then_as_a_run_would_make_it(module: types.ModuleType) -> None:
+    before = module.bronze.schema
+    module.bronze.run()
+
+    assert before.names == ["id", "day", "_rescued_data"]
+    assert module.bronze.schema.equals(before)
+
+
+def test_preview_when_streams_have_no_table_then_rows(
+    tmp_path: Path, module: types.ModuleType
+) -> None:
+    stream = ls.read_files(str(tmp_path / "landing"), format="json").filter("id >= 2")
+
+    assert stream.preview(1).to_pylist() == [{"id": 2, "day": "d2", "_rescued_data": None}]
+
+
+@pytest.mark.parametrize("change", ["path", "format", "name"])
+def test_run_when_the_declaration_changed_underneath_then_refused(
+    tmp_path: Path, module: types.ModuleType, change: str
+) -> None:
+    module.bronze.run()
+    elsewhere = tmp_path / "elsewhere" / "landing"
+    elsewhere.mkdir(parents=True)
+    path = str(elsewhere) if change == "path" else str(tmp_path / "landing")
+
+    @ls.streaming_table(
+        str(tmp_path / "lake" / "bronze"), name="other" if change == "name" else None
+    )
+    def bronze() -> ls.Stream:
+        return ls.read_files(path, format="text" if change == "format" else "json")
+
+    with pytest.raises(CheckpointMismatchError):
+        bronze.run()
+
+
+def test_reset_when_truncating_then_rows_are_there_once_and_old_versions_read_on(
+    module: types.ModuleType,
+) -> None:
+    module.bronze.run()
+
+    report = module.bronze.reset(truncate=True)
+    module.bronze.run()
+
+    assert (report.batches, report.files, report.rows) == (1, 1, 4)
+    assert sorted(module.bronze.read().read_all()["id"].to_pylist()) == [0, 1, 2, 3]
+
+
+def test_reset_when_rows_stay_then_all_input_comes_on_top(module: types.ModuleType) -> None:
+    module.bronze.run()
+    before = module.bronze.status().query_id
+
+    module.bronze.reset()
+    module.bronze.run()
+
+    assert sorted(module.bronze.read().read_all()["id"].to_pylist()) == sorted([0, 1, 2, 3] * 2)
+    assert module.bronze.status().query_id != before
+
+
+def test_table_when_represented_then_no_secret_shows(tmp_path: Path) -> None:
+    @ls.streaming_table("s3://b/t", storage_options={"aws_secret_access_key": "hush"})
+    def secret() -> ls.Stream:
+        return ls.read_files("s3://b/in", format="json")
+
+    assert isinstance(secret, StreamingTable)
+    assert "hush" not in repr(secret) + repr(secret.definition)
