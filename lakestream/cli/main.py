@@ -8,12 +8,20 @@ from __future__ import annotations
 import fnmatch
 import sys
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from rich.markup import escape
 
-from lakestream.cli.output import ERR, OUT, human_bytes, print_json, print_table
+from lakestream.cli.output import (
+    ERR,
+    OUT,
+    counted,
+    human_bytes,
+    print_json,
+    print_table,
+    printable,
+)
 from lakestream.cli.progress_bar import ProgressBar
 from lakestream.cli.target import load_table, load_tables
 from lakestream.errors import ConfigError, LakestreamError
@@ -25,6 +33,9 @@ if TYPE_CHECKING:
     from lakestream.query.overview import TableStatus
     from lakestream.query.progress import QueryProgress
     from lakestream.sources.files.states import FileState
+
+#: From this many columns on, tables show all that they have.
+_WIDE: Final = 110
 
 app = typer.Typer(
     name="lakestream",
@@ -101,7 +112,11 @@ def check(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
         for result in results:
             mark = "[green]ok[/]" if result["ok"] else "[red]error[/]"
             text = escape(str(result.get("schema") or result.get("error")))
-            OUT.print(f"{mark} [bold]{escape(str(result['table']))}[/]: {text}", highlight=False)
+            OUT.print(
+                f"{mark} [bold]{escape(str(result['table']))}[/]: {text}",
+                highlight=False,
+                soft_wrap=True,
+            )
     raise typer.Exit(1 if failed else 0)
 
 
@@ -112,11 +127,8 @@ def status(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    print_table(
-        "streaming tables",
-        ["table", "state", "last_batch", "delta_version", "rows", "backlog", "last_commit"],
-        [_status_row(each) for each in found],
-    )
+    columns = ["table", "state", "batch", "version", "rows", "backlog", "last commit (UTC)"]
+    print_table(columns, [_status_row(each) for each in found])
 
 
 @app.command()
@@ -141,11 +153,13 @@ def files(
     if as_json:
         print_json([asdict(each) for each in found])
         return
-    columns = [
-        "seq", "key", "size", "discovered", "state", "batch", "version", "rows", "rescued", "bad",
-        "reason",
-    ]  # fmt: skip
-    print_table(f"files of {target}", columns, [_file_row(each) for each in found])
+    columns = ["seq", "key", "size", "state", "batch", "rows", "rescued", "bad"]
+    if OUT.width >= _WIDE:
+        columns += ["version", "discovered (UTC)"]
+    print_table(columns, [_file_row(each) for each in found])
+    for each in found:
+        if each.reason:
+            OUT.print(f"{escape(printable(each.key))}: {escape(each.reason)}", highlight=False)
 
 
 @app.command()
@@ -164,7 +178,7 @@ def preview(
     OUT.print(f"[bold]{escape(table.name)}[/]")
     for name, kind in spark_schema(found.schema).fields:
         OUT.print(f"  {escape(name)}: {escape(type_name(kind))}", highlight=False)
-    print_table(f"first {found.num_rows} rows", found.schema.names, found.to_pylist())
+    print_table(found.schema.names, found.to_pylist())
 
 
 @app.command()
@@ -174,9 +188,7 @@ def quarantine(target: TableArgument, *, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(found)
         return
-    print_table(
-        f"quarantine of {target}", ["batch_id", "file_key", "line", "code", "reason", "raw"], found
-    )
+    print_table(["batch_id", "file_key", "line", "code", "reason", "raw"], found)
 
 
 @app.command()
@@ -192,14 +204,17 @@ def reset(
     table = load_table(target)
     report = table.reset_report()
     OUT.print(
-        f"[bold]{escape(table.name)}[/] forgets {report.batches} batches and {report.files} files "
-        f"in {escape(report.checkpoint)}",
+        f"[bold]{escape(table.name)}[/] forgets {counted(report.batches, 'batch', 'batches')} and "
+        f"{_files_of(report.files)} in {escape(report.checkpoint)}",
         highlight=False,
     )
     if truncate:
-        OUT.print(f"its {report.rows} rows are deleted; older Delta versions keep them")
+        OUT.print(f"its {counted(report.rows, 'row')} will be deleted; older versions keep them")
     elif report.rows:
-        OUT.print(f"[yellow]its {report.rows} rows stay, and what is read again comes on top[/]")
+        OUT.print(
+            f"[yellow]its {counted(report.rows, 'row')} will stay, and what is read again comes on "
+            "top[/]"
+        )
     if not yes and not typer.confirm("Go on?"):
         raise typer.Exit(1)
     table.reset(truncate=truncate)
@@ -223,33 +238,36 @@ def _print_run(name: str, done: list[QueryProgress]) -> None:
     if not done:
         OUT.print(f"{escape(name)}: nothing new", highlight=False)
         return
-    last = done[-1]
+    rows, files = sum(p.num_output_rows for p in done), sum(p.files for p in done)
     OUT.print(
-        f"[green]{escape(name)}[/]: {sum(p.num_output_rows for p in done):,} rows from "
-        f"{sum(p.files for p in done):,} files in {len(done)} "
-        f"{'batch' if len(done) == 1 else 'batches'}, Delta version {last.delta_version}",
+        f"[green]{escape(name)}[/]: {counted(rows, 'row')} from {counted(files, 'file')} in "
+        f"{counted(len(done), 'batch', 'batches')}, Delta version {done[-1].delta_version}",
         highlight=False,
+        soft_wrap=True,
     )
     rescued, bad = sum(p.rescued_rows for p in done), sum(p.bad_records for p in done)
     bad_files = sum(p.bad_files for p in done)
-    if rescued or bad or bad_files:
+    if rescued:
+        OUT.print(f"[yellow]{counted(rescued, 'row')} with rescued data[/]", highlight=False)
+    if bad or bad_files:
         OUT.print(
-            f"[yellow]{rescued:,} rows carry rescued data; {bad:,} records and {bad_files:,} files "
-            f"went to quarantine[/]: see `lakestream quarantine`",
+            f"[yellow]{counted(bad, 'record')} and {counted(bad_files, 'file')} in quarantine[/]: "
+            "see `lakestream quarantine`",
             highlight=False,
+            soft_wrap=True,
         )
 
 
 def _status_row(each: TableStatus) -> dict[str, object]:
-    backlog = f"{each.backlog.files:,} files, {human_bytes(each.backlog.bytes)}"
+    backlog = f"{counted(each.backlog.files, 'file')}, {human_bytes(each.backlog.bytes)}"
     return {
         "table": each.name,
         "state": each.state,
-        "last_batch": each.batch_id,
-        "delta_version": each.delta_version,
+        "batch": each.batch_id,
+        "version": each.delta_version,
         "rows": each.rows,
         "backlog": backlog if each.backlog.complete else f"{backlog} or more",
-        "last_commit": each.last_commit_at,
+        "last commit (UTC)": each.last_commit_at,
     }
 
 
@@ -258,12 +276,15 @@ def _file_row(each: FileState) -> dict[str, object]:
         "seq": each.seq,
         "key": each.key,
         "size": human_bytes(each.size_bytes),
-        "discovered": each.discovered_at,
+        "discovered (UTC)": each.discovered_at,
         "state": each.state,
         "batch": each.batch_id,
         "version": each.delta_version,
         "rows": each.rows,
         "rescued": each.rescued,
         "bad": each.bad,
-        "reason": each.reason,
     }
+
+
+def _files_of(files: int | None) -> str:
+    return "an unknown number of files" if files is None else counted(files, "file")

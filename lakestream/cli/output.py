@@ -8,11 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
+from rich import box
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-OUT: Final = Console(soft_wrap=False)
+#: What goes into a pipe is not cut to a terminal's width: it is searched and cut by others.
+_PIPE_WIDTH: Final = 400
+OUT: Final = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 ERR: Final = Console(stderr=True, soft_wrap=True)
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _KILO: Final = 1024
@@ -23,14 +26,27 @@ def print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, default=_plain) + "\n")
 
 
-def print_table(title: str, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Print rows under their columns; None is a dash, text is shown as it is."""
-    table = Table(title=escape(title), title_justify="left", header_style="bold")
+def print_table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
+    """Print rows under their columns; None is a dash, numbers stand right, long texts fold."""
+    found = list(rows)
+    table = Table(box=box.SIMPLE_HEAD, header_style="bold", pad_edge=False)
     for column in columns:
-        table.add_column(column.replace("_", " "), overflow="fold")
-    for row in rows:
+        values = [row.get(column) for row in found]
+        numeric = any(isinstance(each, int | float) for each in values)
+        table.add_column(
+            escape(printable(column)),
+            justify="right" if numeric else "left",
+            no_wrap=not any(isinstance(each, str | bytes) for each in values),
+            overflow="fold",
+        )
+    for row in found:
         table.add_row(*(_cell(row.get(column)) for column in columns))
     OUT.print(table)
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """Give a count with its noun: ``1 file``, ``2,000 files``, ``3 batches``."""
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
 
 
 def human_bytes(count: float) -> str:
@@ -54,6 +70,8 @@ def _cell(value: object) -> str:
         return "-"
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
     return escape(printable(str(value)))
