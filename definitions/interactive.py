@@ -24,31 +24,43 @@ _PATIENCE_S: Final = 15.0
 
 def serve(console: Console, landing: Path) -> int:
     """Serve Dagster and drop a day a second until interrupted; gives the exit code."""
+    for kind in (signal.SIGINT, signal.SIGTERM):  # also where the shell had them ignored
+        signal.signal(kind, signal.default_int_handler)
     port = _free_port()
-    server = subprocess.Popen(  # noqa: S603 - our own interpreter and literals
-        [
-            sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml",
-            "--host", "127.0.0.1", "--port", str(port), "--log-level", "warning",
-        ],
-        start_new_session=True,
-    )  # fmt: skip
+    log = landing.parent / "dagster.log"
+    server = _start(port, log)
     feeder = Feeder(landing, first_days=_FIRST_DAYS, pause_s=_PAUSE_S)
     console.print(f"\nDagster starts on [bold]http://127.0.0.1:{port}[/] (about 20 seconds).")
     console.print("Each second a day of 2013 lands; the sensor brings it into the lake.")
-    console.print("Ctrl-C ends everything.\n")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    console.print(f"Its log is {log}. Ctrl-C ends everything.\n")
     try:
         while server.poll() is None and not _answers(port):
             time.sleep(_PAUSE_S)
         console.print("Dagster is there; the other days begin to land.")
         feeder.start()
-        return server.wait()
+        server.wait()
     except KeyboardInterrupt:
         console.print(f"\n{feeder.dropped} days have landed. Stopping.")
         return 0
+    else:
+        console.print(f"[bold red]Dagster ended by itself[/]; {log} says why.")
+        return 1
     finally:
         feeder.stop()
         stop_group(server)
+
+
+def _start(port: int, log: Path) -> subprocess.Popen[bytes]:
+    with log.open("wb") as output:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter and literals
+            [
+                sys.executable, "-m", "dagster", "dev", "--workspace", "workspace.yaml",
+                "--host", "127.0.0.1", "--port", str(port),
+            ],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )  # fmt: skip
 
 
 def stop_group(server: subprocess.Popen[bytes]) -> None:

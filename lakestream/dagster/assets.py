@@ -43,6 +43,9 @@ def build_assets(
     Returns:
         The tables' assets, then the external assets of their sources.
 
+    The tables name ``lakestream_io_manager`` as what loads them for plain assets. Where these
+    assets are used without ``build_definitions``, bind a ``LakeIOManager`` to that resource.
+
     Raises:
         ConfigError: Two tables or two locations share a key, or a declaration cannot work.
 

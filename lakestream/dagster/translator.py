@@ -74,7 +74,8 @@ class LakestreamTranslator:
 
 def location_key(source: Description) -> list[str]:
     """Make an asset key of a source's location, the same in every code location."""
-    cleaned = (_NOT_IN_KEYS.sub("_", part) for part in _SEPARATORS.split(source.location))
+    location = source.location.replace("$", "")  # ls.env shows as $NAME
+    cleaned = (_NOT_IN_KEYS.sub("_", part) for part in _SEPARATORS.split(location))
     parts = [part for part in cleaned if part.strip("_.")] or ["root"]
     return [*parts[:-1], f"{parts[-1]}_{source.kind}"]
 

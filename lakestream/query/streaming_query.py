@@ -96,6 +96,9 @@ class StreamingQuery:
             clock=clock,
             pace=self._pace,
         )
+        # Waited for in place of the thread: a join that a signal interrupts takes a running
+        # thread for ended (CPython 3.11), and Dagster interrupts (test_table_run.py).
+        self._ended = threading.Event()
         self._thread = threading.Thread(
             target=self._work, name=f"lakestream-{definition.name}", daemon=True
         )
@@ -123,7 +126,7 @@ class StreamingQuery:
     @property
     def isActive(self) -> bool:  # noqa: N802 - PySpark's name
         """Whether the thread still runs."""
-        return self._thread.is_alive()
+        return self._thread.ident is not None and not self._ended.is_set()
 
     @property
     def status(self) -> QueryStatus:
@@ -169,8 +172,7 @@ class StreamingQuery:
         Raises:
             QueryFailedError: It ended with an error.
         """
-        self._thread.join(timeout)
-        if self._thread.is_alive():
+        if self.isActive and not self._ended.wait(timeout):
             return False
         failed = self.exception()
         if failed is not None:
@@ -183,7 +185,7 @@ class StreamingQuery:
         Raises:
             QueryFailedError: The query ended with an error.
         """
-        self._pace.await_idle(self._thread.is_alive)
+        self._pace.await_idle(lambda: self.isActive)
         failed = self.exception()
         if failed is not None:
             raise failed from self._failure
@@ -191,13 +193,16 @@ class StreamingQuery:
     def stop(self) -> None:
         """Ask the query to end, and wait until the batch under way is in the table."""
         self._pace.stop()
-        self._thread.join()
+        if self.isActive:
+            self._ended.wait()
 
     def _work(self) -> None:
         try:
             self._run.execute(self._opened)
         except BaseException as error:  # noqa: BLE001 - handed to exception()
             self._failure = error
+        finally:
+            self._ended.set()
 
     def _opened(self, query: OpenQuery) -> None:
         self._query = query
