@@ -51,7 +51,6 @@ place and always says what happened, where, and what to do. Codes are stable; cl
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 from typing import ClassVar, Final
@@ -104,6 +103,8 @@ def near_names(name: str, known: Iterable[str], *, most: int = 3) -> str:
     Returns:
         ``"did you mean 'a' or 'b'?"``, or the list of known names when none is close.
     """
+    import difflib  # noqa: PLC0415 - only mistakes pay its start-up time
+
     names = sorted(set(known))
     folded = {each.lower(): each for each in names}
     close = difflib.get_close_matches(name.lower(), folded, n=most, cutoff=0.6)

@@ -13,7 +13,6 @@ from lakestream.errors import ConfigError, UnsupportedOperationError, near_names
 from lakestream.plan.arrow_types import pyarrow_schema
 from lakestream.plan.expectations import Expectation, Rule, named_expectations
 from lakestream.plan.nodes import Source
-from lakestream.query import admin, overview
 from lakestream.query.definition import QueryDefinition, description_of
 from lakestream.query.run import OnProgress, QueryRun, RunOptions
 from lakestream.query.streaming_query import StreamingQuery
@@ -27,6 +26,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lakestream.plan.types import Struct
+    from lakestream.query.admin import ResetReport
+    from lakestream.query.overview import TableStatus
     from lakestream.query.progress import QueryProgress
     from lakestream.sources.files.states import FileState
     from lakestream.sql.scope import Origin
@@ -214,10 +215,14 @@ class StreamingTable:
         Args:
             time_budget_s: Stop looking after so many seconds; the next call goes on.
         """
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return overview.discover(self.definition, SYSTEM_CLOCK, time_budget_s=time_budget_s)
 
-    def status(self) -> overview.TableStatus:
+    def status(self) -> TableStatus:
         """Tell where the table stands, from the checkpoint; changes nothing."""
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return overview.status(self.definition, SYSTEM_CLOCK)
 
     def validate(self) -> Struct:
@@ -230,15 +235,21 @@ class StreamingTable:
             LakestreamError: What a run would stumble over: a misspelt column, a source that
                 is not there, a table of other types.
         """
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return overview.validate(self.definition, SYSTEM_CLOCK)
 
     def preview(self, n: int = 20) -> pa.Table:
         """Give the first rows that a first run would write; writes nothing."""
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return overview.preview(self.definition, SYSTEM_CLOCK, rows=n)
 
     @property
     def schema(self) -> pa.Schema:
         """The columns of the table: as stored when it exists, else as a run would make them."""
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return pyarrow_schema(overview.table_schema(self.definition, SYSTEM_CLOCK))
 
     def column_lineage(self) -> dict[str, list[Origin]]:
@@ -251,6 +262,8 @@ class StreamingTable:
         Raises:
             LakestreamError: The stream's columns are not known yet, or it cannot be planned.
         """
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return overview.column_lineage(self.definition, SYSTEM_CLOCK)
 
     def read(self, columns: Sequence[str] | None = None) -> pa.RecordBatchReader:
@@ -266,13 +279,17 @@ class StreamingTable:
 
     def files(self) -> Iterator[FileState]:
         """Tell of each discovered file what became of it, in the order of discovery."""
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return overview.files(self.definition, SYSTEM_CLOCK)
 
     def quarantine(self) -> pa.Table:
         """Give the records and files that went to quarantine: file, line, code, reason, raw."""
+        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+
         return overview.quarantine(self.definition, SYSTEM_CLOCK)
 
-    def reset(self, *, truncate: bool = False) -> admin.ResetReport:
+    def reset(self, *, truncate: bool = False) -> ResetReport:
         """Forget all progress: the next run reads all input again, under a new query id.
 
         Args:
@@ -281,10 +298,14 @@ class StreamingTable:
 
         Stop the query first: a run that is under way is asked to end, but not waited for.
         """
+        from lakestream.query import admin  # noqa: PLC0415 - a run does without
+
         return admin.reset(self.definition, SYSTEM_CLOCK, truncate=truncate)
 
-    def reset_report(self) -> admin.ResetReport:
+    def reset_report(self) -> ResetReport:
         """Tell what ``reset`` would forget; changes nothing."""
+        from lakestream.query import admin  # noqa: PLC0415 - a run does without
+
         return admin.reset_report(self.definition, SYSTEM_CLOCK)
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
+
+import msgspec
 
 from lakestream.units import parse_duration
 
 
-@dataclass(frozen=True, slots=True)
-class AvailableNow:
+class AvailableNow(msgspec.Struct, frozen=True):
     """Work off all that is there at the start, in as many batches as the limits ask, then end."""
 
 
-@dataclass(frozen=True, slots=True)
-class Once:
+class Once(msgspec.Struct, frozen=True):
     """Run exactly one batch with all that is there, without read limits, then end."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessingTime:
+class ProcessingTime(msgspec.Struct, frozen=True):
     """Run until stopped, a batch each time the interval has passed and there is new data."""
 
     interval_s: float

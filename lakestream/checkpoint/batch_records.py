@@ -5,14 +5,13 @@ Only the folder that the winning Delta commit names counts; the others are orpha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from lakestream.errors import CheckpointCorruptError
 from lakestream.storage.base import LogStore
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptRecords:
+class AttemptRecords(msgspec.Struct, frozen=True):
     """The folder of one attempt at one batch. Names are written once, never overwritten."""
 
     log: LogStore

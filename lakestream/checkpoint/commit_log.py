@@ -6,8 +6,9 @@ The text is Spark's commit log v1; our own facts stand beside its watermark unde
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+import msgspec
 
 from lakestream.checkpoint import entry_text
 from lakestream.checkpoint.entry_text import corrupt
@@ -19,8 +20,7 @@ _WATERMARK: Final = "nextBatchWatermarkMs"
 _OURS: Final = "lakestream"
 
 
-@dataclass(frozen=True, slots=True)
-class CommitEntry:
+class CommitEntry(msgspec.Struct, frozen=True):
     """One committed batch, as the winning Delta commit tells it.
 
     Args:
@@ -40,7 +40,7 @@ class CommitEntry:
     rows: int
     attempt: str
     plan_digest: str
-    refs: Mapping[str, object] = field(default_factory=dict)
+    refs: Mapping[str, object] = msgspec.field(default_factory=dict)
 
 
 class CommitLog:

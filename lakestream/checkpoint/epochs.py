@@ -7,9 +7,10 @@ and the table's mark are each compare-and-set.
 from __future__ import annotations
 
 import json
-import socket
-from dataclasses import dataclass
+import platform
 from typing import Final
+
+import msgspec
 
 from lakestream.checkpoint.log import EntryLog
 from lakestream.clock import Clock
@@ -20,8 +21,7 @@ FOLDER: Final = "epochs"
 _KEEP: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Epoch:
+class Epoch(msgspec.Struct, frozen=True):
     """A run's number."""
 
     number: int
@@ -35,7 +35,7 @@ def claim(store: LogStore, run_id: str, clock: Clock) -> Epoch:
     """
     log = EntryLog(store, FOLDER)
     record = json.dumps(
-        {"runId": run_id, "host": socket.gethostname(), "startedAt": clock.now().isoformat()}
+        {"runId": run_id, "host": platform.node(), "startedAt": clock.now().isoformat()}
     ).encode()
     ids = log.ids()
     number = ids[-1] + 1 if ids else 0

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, RecordBatchReader, Schema
 
 from lakestream.checkpoint.batch_records import AttemptRecords
@@ -32,8 +32,7 @@ _BATCH_FIELDS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(msgspec.Struct, frozen=True):
     """A kind of record: its folder of merged ones, an attempt's file names, its columns."""
 
     name: str
@@ -74,8 +73,7 @@ QUARANTINE: Final = Kind(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+class Rows(msgspec.Struct, frozen=True):
     """Rows that are read when they are asked for: by iteration, or as an Arrow stream."""
 
     store: LogStore

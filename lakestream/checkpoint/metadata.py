@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Final
+
+import msgspec
 
 from lakestream.errors import CheckpointCorruptError, CheckpointVersionError, ObjectNotFoundError
 from lakestream.storage.base import LogStore
@@ -16,8 +17,7 @@ KEY: Final = "metadata"
 FORMAT_VERSION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class QueryMetadata:
+class QueryMetadata(msgspec.Struct, frozen=True):
     """A query's identity.
 
     Args:
@@ -32,7 +32,7 @@ class QueryMetadata:
     name: str
     format_version: int
     table_id: str
-    sources: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sources: Mapping[str, Mapping[str, str]] = msgspec.field(default_factory=dict)
 
 
 def load(store: LogStore) -> QueryMetadata | None:
@@ -71,7 +71,7 @@ def create(store: LogStore, metadata: QueryMetadata) -> QueryMetadata:
 
 def to_bytes(metadata: QueryMetadata) -> bytes:
     """Give the stored form: JSON with a checksum over the rest."""
-    tree = asdict(metadata)
+    tree = msgspec.structs.asdict(metadata)
     text = json.dumps({**tree, "checksum": _checksum(tree)}, indent=1, ensure_ascii=False)
     return text.encode()
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NewType
+
+import msgspec
 
 from lakestream.checkpoint import entry_text
 from lakestream.checkpoint.entry_text import corrupt
@@ -31,8 +32,7 @@ _NONE: Final = "-"
 _KEYS: Final = {"batchWatermarkMs", "batchTimestampMs", "conf"}
 
 
-@dataclass(frozen=True, slots=True)
-class OffsetEntry:
+class OffsetEntry(msgspec.Struct, frozen=True):
     """One planned batch.
 
     Args:
@@ -51,7 +51,7 @@ class OffsetEntry:
     plan_digest: str
     watermark_ms: int
     timestamp_ms: int
-    conf: Mapping[str, str] = field(default_factory=dict)
+    conf: Mapping[str, str] = msgspec.field(default_factory=dict)
     offsets: tuple[tuple[str, Offset], ...] = ()
 
 

@@ -7,8 +7,9 @@ merged: a late writer of N must still be refused, or it would give N a second me
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from lakestream.checkpoint.log import EntryLog
 from lakestream.checkpoint.tiers import FAN_IN, WIDTH, Merge, Span, Tiers, widest_from
@@ -19,8 +20,7 @@ from lakestream.storage.base import LogStore
 _LOOKS: Final = 5
 
 
-@dataclass(frozen=True, slots=True)
-class TierEntry:
+class TierEntry(msgspec.Struct, frozen=True):
     """One entry, or several merged: those numbered ``first`` to ``last``."""
 
     first: int

@@ -9,8 +9,9 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from lakestream.errors import ObjectNotFoundError
 from lakestream.storage.base import LogStore
@@ -26,8 +27,7 @@ _NAME: Final = re.compile(r"(\d+)/(\d{20})-(\d{20})")
 Merge = Callable[[list[bytes]], bytes]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Span:
+class Span(msgspec.Struct, frozen=True, order=True):
     """A merged entry: it holds the entries ``first`` to ``last``."""
 
     first: int

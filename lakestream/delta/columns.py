@@ -8,8 +8,8 @@ names are case-insensitive, case-preserving".
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+import msgspec
 from arro3.core import Field, RecordBatch, RecordBatchReader, Schema
 
 from lakestream.errors import PlanError, SinkSchemaError
@@ -17,8 +17,7 @@ from lakestream.plan import types as t
 from lakestream.plan.arrow_types import spark_schema, to_arrow
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
+class Fit(msgspec.Struct, frozen=True):
     """How the columns of a stream go into a table.
 
     Args:

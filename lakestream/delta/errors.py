@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 
+import msgspec
 from deltalake.exceptions import CommitFailedError, SchemaMismatchError, TableNotFoundError
 
 from lakestream.errors import (
@@ -17,8 +17,7 @@ from lakestream.errors import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Otherwise:
+class Otherwise(msgspec.Struct, frozen=True):
     """What an exception means that deltalake's own classes do not tell apart.
 
     Its ``DeltaError`` covers damage, unknown table features, a full disk and more; only the

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote
@@ -100,8 +99,7 @@ class _Action(msgspec.Struct, frozen=True, rename="camel"):
     commit_info: dict[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """One version of a table: its actions in log order.
 
     Args:
@@ -116,8 +114,8 @@ class Commit:
     removes: tuple[RemoveFile, ...] = ()
     metadata: TableMetadata | None = None
     protocol: Protocol | None = None
-    transactions: Mapping[str, int] = field(default_factory=dict)
-    info: Mapping[str, Any] = field(default_factory=dict)
+    transactions: Mapping[str, int] = msgspec.field(default_factory=dict)
+    info: Mapping[str, Any] = msgspec.field(default_factory=dict)
 
     @property
     def operation(self) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+import msgspec
 from arro3.core import DataType
 
 from lakestream.delta.errors import Otherwise, translated
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from lakestream.plan.types import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class DataFile:
+class DataFile(msgspec.Struct, frozen=True):
     """One data file of a table.
 
     Args:
@@ -43,8 +42,7 @@ class DataFile:
         return cls(add.key, add.size, add.modification_time, add.partition_values)
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(msgspec.Struct, frozen=True):
     """A table at one version.
 
     Args:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote
 
+import msgspec
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
@@ -31,8 +31,7 @@ Table: TypeAlias = DeltaTable
 CHECKPOINT_INTERVAL: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class TableAddress:
+class TableAddress(msgspec.Struct, frozen=True):
     """Where a table is, for deltalake and for people.
 
     Args:

@@ -8,9 +8,9 @@ it. Partition columns and ``_metadata`` are not a format's business: the file so
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+import msgspec
 from arro3.core import RecordBatch
 
 from lakestream.errors import LakestreamError
@@ -23,8 +23,7 @@ ParseMode = Literal["permissive", "dropmalformed", "failfast"]
 UnknownFields = Literal["rescue", "evolve", "ignore", "fail"]
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
+class InputFile(msgspec.Struct, frozen=True):
     """One planned file version, as a format sees it.
 
     Args:
@@ -38,8 +37,7 @@ class InputFile:
     uri: str
 
 
-@dataclass(frozen=True, slots=True)
-class FileChunk:
+class FileChunk(msgspec.Struct, frozen=True):
     """A piece of a file's decompressed bytes, in order; files follow one another.
 
     Args:
@@ -55,8 +53,7 @@ class FileChunk:
     failure: LakestreamError | None = None
 
 
-@dataclass(slots=True)
-class FileOutcome:
+class FileOutcome(msgspec.Struct):
     """What became of one file; filled while its batch is read."""
 
     rows: int = 0
@@ -66,8 +63,7 @@ class FileOutcome:
     failure: LakestreamError | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class BadRecord:
+class BadRecord(msgspec.Struct, frozen=True):
     """A record that does not parse, on its way to quarantine.
 
     Args:
@@ -85,19 +81,17 @@ class BadRecord:
     raw: bytes
 
 
-@dataclass(slots=True)
-class Outcomes:
+class Outcomes(msgspec.Struct):
     """All that a decode finds out beside the rows. Owned by the file source."""
 
     files: list[FileOutcome]
-    bad_records: list[BadRecord] = field(default_factory=list)
+    bad_records: list[BadRecord] = msgspec.field(default_factory=list)
     #: Fields that the schema does not have, as a schema of their own (nested fields sit inside
     #: their struct); None until one is met. Only with ``UnknownFields`` "evolve".
     drift: Struct | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class DecodePlan:
+class DecodePlan(msgspec.Struct, frozen=True):
     """How to decode: fixed for one attempt.
 
     Args:
@@ -122,8 +116,7 @@ class DecodePlan:
     infer_types: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedBatch:
+class DecodedBatch(msgspec.Struct, frozen=True):
     """Rows of one or several files.
 
     Args:
@@ -135,8 +128,7 @@ class DecodedBatch:
     runs: Sequence[tuple[int, int]]
 
 
-@dataclass(frozen=True, slots=True)
-class Sample:
+class Sample(msgspec.Struct, frozen=True):
     """The beginning of one file, for inference, decompressed.
 
     Args:

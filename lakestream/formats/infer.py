@@ -21,9 +21,10 @@ spelling.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
+
+import msgspec
 
 from lakestream.formats.json_scalars import timestamp_text
 from lakestream.limits import MAX_DEPTH
@@ -46,8 +47,7 @@ class TooDeepError(Exception):
     """A value is nested deeper than ``MAX_DEPTH``."""
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRules:
+class InferenceRules(msgspec.Struct, frozen=True):
     """What is guessed.
 
     Args:

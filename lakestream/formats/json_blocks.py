@@ -9,7 +9,6 @@ cut there. Memory is one chunk, one block, and one unfinished record of at most
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -25,8 +24,7 @@ BOM: Final = b"\xef\xbb\xbf"
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-@dataclass(slots=True)
-class Part:
+class Part(msgspec.Struct):
     """Lines of one file in a block, blank ones included.
 
     Args:
@@ -40,8 +38,7 @@ class Part:
     lines: int
 
 
-@dataclass(slots=True)
-class Block:
+class Block(msgspec.Struct):
     """Records of one or several files, in order.
 
     Args:
@@ -53,10 +50,10 @@ class Block:
     """
 
     data: bytes = b""
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Part] = msgspec.field(default_factory=list)
     records: list[bytes] | None = None
     overlong: bool = False
-    failures: list[tuple[InputFile, LakestreamError]] = field(default_factory=list)
+    failures: list[tuple[InputFile, LakestreamError]] = msgspec.field(default_factory=list)
 
     @property
     def lines(self) -> int:

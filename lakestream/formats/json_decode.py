@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from operator import length_hint
 from typing import Final
 
@@ -35,8 +34,7 @@ _BATCH_ROWS: Final = 4096
 _RECORD_BORDERS: Final = (b"}\n{", b"}\r\n{")
 
 
-@dataclass(slots=True)
-class FileTally:
+class FileTally(msgspec.Struct):
     """What one block adds to one file's outcome."""
 
     rows: int = 0
@@ -45,8 +43,7 @@ class FileTally:
     dropped: int = 0
 
 
-@dataclass(slots=True)
-class Judged:
+class Judged(msgspec.Struct):
     """A block ready for the column parser, with all that judging it found.
 
     Args:
@@ -63,7 +60,7 @@ class Judged:
     pieces: list[bytes]
     runs: list[tuple[int, int]]
     tallies: dict[int, FileTally]
-    bad_records: list[BadRecord] = field(default_factory=list)
+    bad_records: list[BadRecord] = msgspec.field(default_factory=list)
     drift: t.SparkType = t.VOID
     exact: bool = False
 
@@ -84,8 +81,7 @@ class Judged:
             self.tally(file).rows += len(rows)
 
 
-@dataclass(slots=True)
-class Parsed:
+class Parsed(msgspec.Struct):
     """A judged block and its record batches."""
 
     judged: Judged

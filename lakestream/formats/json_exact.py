@@ -10,7 +10,6 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
@@ -66,8 +65,7 @@ class MismatchError(Exception):
     """A value that its column's type cannot take."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExactRules:
+class ExactRules(msgspec.Struct, frozen=True):
     """What the exact path needs to know beside the schema.
 
     Args:
@@ -88,23 +86,21 @@ class ExactRules:
     case_sensitive: bool = True
     widen: bool = False
     non_numbers: bool = True
-    inference: InferenceRules = field(default_factory=InferenceRules)
+    inference: InferenceRules = msgspec.field(default_factory=InferenceRules)
     timestamp_format: str | None = None
     date_format: str | None = None
 
 
-@dataclass(slots=True)
-class Found:
+class Found(msgspec.Struct):
     """What one walk through a value gathers beside its text."""
 
-    rescued: dict[str, Rescued] = field(default_factory=dict)
+    rescued: dict[str, Rescued] = msgspec.field(default_factory=dict)
     unknown: str | None = None
     """The first field without a place in the schema that held a value."""
-    drift: dict[str, t.SparkType] = field(default_factory=dict)
+    drift: dict[str, t.SparkType] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ExactLine:
+class ExactLine(msgspec.Struct, frozen=True):
     """A line as the column parser is to see it.
 
     Args:

@@ -11,7 +11,6 @@ import datetime as dt
 import decimal
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain, repeat
 from operator import attrgetter
 from typing import Annotated, Any, Final, Optional
@@ -44,8 +43,7 @@ _PLAIN: Final[dict[t.SparkType, object]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Validator:
+class Validator(msgspec.Struct, frozen=True):
     """Builds the types for one schema.
 
     Args:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Literal, get_args
+
+import msgspec
 
 from lakestream.errors import ConfigError, near_names
 
@@ -12,16 +13,14 @@ OnFail = Literal["warn", "drop", "fail"]
 _ON_FAIL: Final[tuple[str, ...]] = get_args(OnFail)
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """A condition without a name yet: what ``ls.expect`` gives."""
 
     sql: str
     on_fail: OnFail
 
 
-@dataclass(frozen=True, slots=True)
-class Expectation:
+class Expectation(msgspec.Struct, frozen=True):
     """A named condition over the output's columns.
 
     A row holds when the condition is true: false and NULL both break it.

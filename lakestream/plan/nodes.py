@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -28,77 +29,67 @@ def _next_serial() -> int:
     return next(_serials)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Numbered:
+class _Numbered(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """What all nodes have: a number by which ``stream["column"]`` says whose column it means."""
 
-    serial: int = field(default_factory=_next_serial, kw_only=True, repr=False)
+    serial: int = msgspec.field(default_factory=_next_serial)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Source(_Numbered):
+class Source(_Numbered, frozen=True, eq=False):
     """A stream's leaf: rows that keep coming. ``description`` says from where."""
 
     description: Description
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class StaticTable(_Numbered):
+class StaticTable(_Numbered, frozen=True, eq=False):
     """A Delta table read anew, at its newest version, for each batch."""
 
     description: Description
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Alias(_Numbered):
+class Alias(_Numbered, frozen=True, eq=False):
     """The same rows, whose columns may also be called ``name.column``."""
 
     input: Node
     name: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Project(_Numbered):
+class Project(_Numbered, frozen=True, eq=False):
     """Columns by expression, in this order; a star stands for all columns of the input."""
 
     input: Node
     columns: tuple[exp.Expression, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class WithColumns(_Numbered):
+class WithColumns(_Numbered, frozen=True, eq=False):
     """All columns of the input, some of them replaced, and new ones at the end."""
 
     input: Node
     columns: tuple[tuple[str, exp.Expression], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rename(_Numbered):
+class Rename(_Numbered, frozen=True, eq=False):
     """All columns of the input, some under new names; names that are not there are ignored."""
 
     input: Node
     names: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Drop(_Numbered):
+class Drop(_Numbered, frozen=True, eq=False):
     """All columns of the input but these; names that are not there are ignored."""
 
     input: Node
     columns: tuple[exp.Expression, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Filter(_Numbered):
+class Filter(_Numbered, frozen=True, eq=False):
     """Rows for which the condition is true."""
 
     input: Node
     condition: exp.Expression
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Join(_Numbered):
+class Join(_Numbered, frozen=True, eq=False):
     """A stream beside a static table, by column names that both have or by a condition."""
 
     left: Node
@@ -107,8 +98,7 @@ class Join(_Numbered):
     on: tuple[str, ...] | exp.Expression
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class MapBatches(_Numbered):
+class MapBatches(_Numbered, frozen=True, eq=False):
     """A Python function over batches of rows, row-wise: it may not look across batches."""
 
     input: Node

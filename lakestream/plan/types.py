@@ -4,44 +4,40 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from lakestream.errors import PlanError
 
 
-@dataclass(frozen=True, slots=True)
-class Simple:
+class Simple(msgspec.Struct, frozen=True):
     """A type without parts, by Spark's catalog name: ``bigint``, ``string``, ``timestamp``."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decimal:
+class Decimal(msgspec.Struct, frozen=True):
     """An exact number: ``precision`` digits, ``scale`` of them behind the point."""
 
     precision: int
     scale: int
 
 
-@dataclass(frozen=True, slots=True)
-class Array:
+class Array(msgspec.Struct, frozen=True):
     """A list of nullable elements."""
 
     element: SparkType
 
 
-@dataclass(frozen=True, slots=True)
-class Map:
+class Map(msgspec.Struct, frozen=True):
     """A map to nullable values."""
 
     key: SparkType
     value: SparkType
 
 
-@dataclass(frozen=True, slots=True)
-class Struct:
+class Struct(msgspec.Struct, frozen=True):
     """Named nullable fields in order; as a whole schema, the columns."""
 
     fields: tuple[tuple[str, SparkType], ...]

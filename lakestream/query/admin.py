@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+
+import msgspec
 
 from lakestream.checkpoint import epochs
 from lakestream.checkpoint import metadata as query_metadata
@@ -17,8 +18,7 @@ from lakestream.storage import stores
 from lakestream.storage.base import LogStore
 
 
-@dataclass(frozen=True, slots=True)
-class ResetReport:
+class ResetReport(msgspec.Struct, frozen=True):
     """What a reset forgets.
 
     Args:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 
+import msgspec
 from arro3.core import RecordBatch, RecordBatchReader
 
 from lakestream.checkpoint.batch_records import AttemptRecords
@@ -106,14 +106,13 @@ class Attempt:
         )
 
 
-@dataclass(slots=True)
-class PlanRunner:
+class PlanRunner(msgspec.Struct):
     """The query's plan, compiled anew only when a schema below it has changed."""
 
     query: OpenQuery
     _transform: Transform | None = None
     _compiled_for: Mapping[Source | StaticTable, Struct] | None = None
-    _snapshots: dict[StaticTable, StaticSnapshot] = field(default_factory=dict)
+    _snapshots: dict[StaticTable, StaticSnapshot] = msgspec.field(default_factory=dict)
 
     def compile(self, reads: Mapping[str, BatchRead] | None = None) -> Transform:
         """Give the plan compiled for its leaves' schemas.

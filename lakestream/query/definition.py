@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
+
+import msgspec
 
 from lakestream.errors import ConfigError
 from lakestream.plan.expectations import Expectation
@@ -22,8 +23,7 @@ CHECKPOINT_FOLDER: Final = "_lakestream"
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class QueryDefinition:
+class QueryDefinition(msgspec.Struct, frozen=True):
     """A stream, the table it is written to, and where its progress is kept.
 
     Args:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+import msgspec
 
 from lakestream.sources.base import Backlog, Offset
 
 
-@dataclass(frozen=True, slots=True)
-class SourceProgress:
+class SourceProgress(msgspec.Struct, frozen=True):
     """One source's part in a batch.
 
     Args:
@@ -31,8 +31,7 @@ class SourceProgress:
     metrics: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ExpectationCounts:
+class ExpectationCounts(msgspec.Struct, frozen=True):
     """How many rows of a batch held to an expectation, broke it, and were left out for it."""
 
     passed: int = 0
@@ -40,8 +39,7 @@ class ExpectationCounts:
     dropped: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class QueryProgress:
+class QueryProgress(msgspec.Struct, frozen=True):
     """One committed batch.
 
     Args:
@@ -86,7 +84,7 @@ class QueryProgress:
     backlog: Backlog
     sources: tuple[SourceProgress, ...]
     sink: str
-    expectations: Mapping[str, ExpectationCounts] = field(default_factory=dict)
+    expectations: Mapping[str, ExpectationCounts] = msgspec.field(default_factory=dict)
 
     @property
     def batch_duration_ms(self) -> int:

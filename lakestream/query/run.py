@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from lakestream.clock import Clock
 from lakestream.query.definition import QueryDefinition, description_of
@@ -19,8 +20,7 @@ from lakestream.triggers import AvailableNow, Once, ProcessingTime, Trigger
 OnProgress = Callable[[QueryProgress], None]
 
 
-@dataclass(frozen=True, slots=True)
-class RunOptions:
+class RunOptions(msgspec.Struct, frozen=True):
     """What one run is asked to do beside its trigger.
 
     Args:
@@ -51,8 +51,7 @@ class Pace(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class SleepingPace:
+class SleepingPace(msgspec.Struct, frozen=True):
     """The pace of a run in the foreground: nobody but an interrupt stops it."""
 
     clock: Clock

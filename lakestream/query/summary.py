@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
 from typing import Final
+
+import msgspec
 
 from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.errors import CheckpointCorruptError, ObjectNotFoundError
@@ -18,8 +19,7 @@ from lakestream.query.progress import ExpectationCounts
 NAME: Final = "summary.json"
 
 
-@dataclass(frozen=True, slots=True)
-class SourceSummary:
+class SourceSummary(msgspec.Struct, frozen=True):
     """What one source gave to an attempt."""
 
     rows: int
@@ -31,8 +31,7 @@ class SourceSummary:
     dropped_records: int
 
 
-@dataclass(frozen=True, slots=True)
-class AttemptSummary:
+class AttemptSummary(msgspec.Struct, frozen=True):
     """What one attempt at a batch counted.
 
     Args:
@@ -45,11 +44,11 @@ class AttemptSummary:
     rows: int
     sources: Mapping[str, SourceSummary]
     schema_changed: bool
-    expectations: Mapping[str, ExpectationCounts] = field(default_factory=dict)
+    expectations: Mapping[str, ExpectationCounts] = msgspec.field(default_factory=dict)
 
     def write(self, records: AttemptRecords) -> None:
         """Store it with its attempt."""
-        records.put(NAME, json.dumps(asdict(self), separators=(",", ":")).encode())
+        records.put(NAME, msgspec.json.encode(self))
 
     @classmethod
     def read(cls, records: AttemptRecords) -> AttemptSummary:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
 from arro3.core import RecordBatchReader
 
 from lakestream.plan.types import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Receipt:
+class Receipt(msgspec.Struct, frozen=True):
     """A batch that is in the sink, as the sink's own log tells it.
 
     Args:

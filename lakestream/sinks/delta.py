@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from lakestream.delta.append import append, delete_all
 from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
@@ -43,8 +44,7 @@ _METADATA_KEY = "lakestream"
 _DIGEST_KEY = "planDigest"
 
 
-@dataclass(frozen=True, slots=True)
-class DeltaInspection:
+class DeltaInspection(msgspec.Struct, frozen=True):
     """The table as it was at one instant, and the only way to commit to it (sinks/base.py).
 
     Args:

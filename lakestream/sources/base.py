@@ -8,10 +8,11 @@ gave out never changes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+import msgspec
 from arro3.core import RecordBatchReader
 
 from lakestream.checkpoint.batch_records import AttemptRecords
@@ -22,8 +23,7 @@ from lakestream.plan.types import Struct
 from lakestream.storage.base import LogStore
 
 
-@dataclass(frozen=True, slots=True)
-class ReadLimit:
+class ReadLimit(msgspec.Struct, frozen=True):
     """How much may enter one batch; None is no limit. Files hard, bytes soft (one file always)."""
 
     max_files: int | None = None
@@ -40,8 +40,7 @@ class Backlog:
     """False when discovery stopped at its time budget: there may be more."""
 
 
-@dataclass(frozen=True, slots=True)
-class DiscoveryFilter:
+class DiscoveryFilter(msgspec.Struct, frozen=True):
     """Narrows what one run discovers (a backfill); the source's own filters hold as well."""
 
     path_glob: str | None = None
@@ -56,8 +55,7 @@ class DiscoveryFilter:
 EVERYTHING: Final = DiscoveryFilter()
 
 
-@dataclass(frozen=True, slots=True)
-class SourceContext:
+class SourceContext(msgspec.Struct, frozen=True):
     """What a description needs to open a reader.
 
     Args:
@@ -73,8 +71,7 @@ class SourceContext:
     discovery: DiscoveryFilter = EVERYTHING
 
 
-@dataclass(slots=True)
-class ReadReport:
+class ReadReport(msgspec.Struct):
     """What was read for a batch; complete when its stream was read to the end."""
 
     rows: int = 0
@@ -84,7 +81,7 @@ class ReadReport:
     bad_records: int = 0
     bad_files: int = 0
     dropped_records: int = 0
-    metrics: dict[str, str] = field(default_factory=dict)
+    metrics: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 class BatchRead(Protocol):

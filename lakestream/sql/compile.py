@@ -9,10 +9,10 @@ them. A plan without any of that is the identity and loads no engine.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+import msgspec
 from arro3.core import RecordBatchReader
 
 from lakestream.plan import types as t
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 Input = Source | StaticTable
 
 
-@dataclass(slots=True)
-class ExpectationCount:
+class ExpectationCount(msgspec.Struct):
     """Rows that held to an expectation, broke it, and were left out for it."""
 
     passed: int = 0
@@ -34,8 +33,7 @@ class ExpectationCount:
     dropped: int = 0
 
 
-@dataclass(slots=True)
-class TransformRun:
+class TransformRun(msgspec.Struct):
     """One batch on its way through a transform.
 
     ``stream`` is read once. An exception inside of it surfaces as the reader's own kind;
@@ -45,7 +43,7 @@ class TransformRun:
 
     stream: RecordBatchReader
     expectations: Mapping[str, ExpectationCount]
-    failures: list[BaseException] = field(default_factory=list)
+    failures: list[BaseException] = msgspec.field(default_factory=list)
 
     @property
     def failure(self) -> BaseException | None:
@@ -53,8 +51,7 @@ class TransformRun:
         return self.failures[0] if self.failures else None
 
 
-@dataclass(frozen=True, slots=True)
-class Transform:
+class Transform(msgspec.Struct, frozen=True):
     """A plan ready to run. Made by ``compile_plan``; used for any number of batches.
 
     Args:

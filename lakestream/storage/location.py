@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
+
+import msgspec
 
 from lakestream.errors import ConfigError, EnvironmentNotSetError
 
@@ -17,8 +18,7 @@ _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _SAME: Final = {"s3a": "s3", "s3n": "s3"}
 
 
-@dataclass(frozen=True, slots=True)
-class EnvPath:
+class EnvPath(msgspec.Struct, frozen=True):
     """A path or value below an environment variable, resolved when a run starts.
 
     Args:
@@ -91,8 +91,7 @@ def display(path: PathLike) -> str:
     return whole + ("?***" if mark else "")
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(msgspec.Struct, frozen=True):
     """A resolved place.
 
     Args:

@@ -7,9 +7,10 @@ place, so no option reaches a library unchecked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
+
+import msgspec
 
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.storage import option_names as names
@@ -25,8 +26,7 @@ _RETRY_TIMEOUT: Final = timedelta(seconds=60)
 OptionValue = str | int | float | bool | timedelta | EnvPath
 
 
-@dataclass(frozen=True, slots=True)
-class ObstoreOptions:
+class ObstoreOptions(msgspec.Struct, frozen=True):
     """The three places where obstore takes options; their repr shows no value."""
 
     config: Mapping[str, str]
@@ -39,8 +39,7 @@ class ObstoreOptions:
         return f"ObstoreOptions({', '.join(shown)})"
 
 
-@dataclass(frozen=True, slots=True)
-class StorageOptions:
+class StorageOptions(msgspec.Struct, frozen=True):
     """Options by name, in lower case and sorted; equal options are equal and hash alike."""
 
     items: tuple[tuple[str, str | EnvPath], ...] = ()

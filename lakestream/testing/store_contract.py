@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 import pytest
 
 from lakestream.errors import ObjectChangedError, ObjectNotFoundError
@@ -148,7 +149,7 @@ class ReadStoreContract:
         for number in range(30):
             landing.write(f"f{number:02d}", b"%d" % number * 20)
             infos.append(landing.store.head(f"f{number:02d}"))
-        infos[7] = replace(infos[7], key="gone")
+        infos[7] = msgspec.structs.replace(infos[7], key="gone")
         found = list(landing.store.get_many(infos, max_buffered_bytes=max_buffered_bytes))
         assert isinstance(found.pop(7), ObjectNotFoundError)  # noqa: S101
         assert found == [b"%d" % number * 20 for number in range(30) if number != 7]  # noqa: S101, PLR2004

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from lakestream.checkpoint import commit_log, epochs, metadata, offset_log
 from lakestream.checkpoint.commit_log import CommitEntry, CommitLog

@@ -3,12 +3,12 @@
 import csv
 import io
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.format_runs import Decoded, decode, plan_of, sample_of
 
 from lakestream.errors import (

@@ -1,12 +1,12 @@
 """Whatever the input: blocks taken whole, records judged one by one, all rewritten: all equal."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from support.format_runs import Decoded, decode, plan_of
 
 from lakestream.formats.base import DecodePlan

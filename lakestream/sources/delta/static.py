@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from lakestream.storage.location import PathLike, display
 from lakestream.storage.options import StorageOptions
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 _NO_OPTIONS: Final = StorageOptions()
 
 
-@dataclass(frozen=True, slots=True)
-class StaticSnapshot:
+class StaticSnapshot(msgspec.Struct, frozen=True):
     """The table at one version, which its rows are read from however often they are asked for.
 
     Args:
@@ -50,8 +50,7 @@ class StaticSnapshot:
         return snapshot_rows(self.address, self.snapshot)
 
 
-@dataclass(frozen=True, slots=True)
-class StaticDeltaTable:
+class StaticDeltaTable(msgspec.Struct, frozen=True):
     """A Delta table that a stream is joined with.
 
     Args:

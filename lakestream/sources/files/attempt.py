@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 from arro3.core import RecordBatch, RecordBatchReader
 
 from lakestream.errors import LakestreamError
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 _AHEAD_BYTES: Final = 16 * 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Lessons:
+class Lessons(msgspec.Struct, frozen=True):
     """How an attempt tells its reader what the next one must know.
 
     Args:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
+
+import msgspec
 
 from lakestream.formats.base import Format, ParseMode, UnknownFields
 from lakestream.plan import types as t
@@ -18,8 +19,7 @@ from lakestream.storage.options import StorageOptions
 Evolution = Literal["add_new_columns", "rescue", "fail_on_new_columns", "none"]
 
 
-@dataclass(frozen=True, slots=True)
-class FilesDescription:
+class FilesDescription(msgspec.Struct, frozen=True):
     """A file source as declared. Build it with ``describe_files``, which checks everything.
 
     Args:

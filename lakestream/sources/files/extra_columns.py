@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from lakestream.formats.base import InputFile
@@ -22,8 +22,7 @@ from lakestream.sources.files.ledger_rows import TIMESTAMP, int64_array, microse
 _METADATA_SCHEMA: Final = arrow_schema(METADATA_TYPE)
 
 
-@dataclass(frozen=True, slots=True)
-class PlannedFile:
+class PlannedFile(msgspec.Struct, frozen=True):
     """A file of a batch with what its extra columns say.
 
     Args:
@@ -39,8 +38,7 @@ class PlannedFile:
     partitions: tuple[str | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Dressing:
+class Dressing(msgspec.Struct, frozen=True):
     """How decoded columns become the stream's: data, partitions, rescued, metadata.
 
     Args:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from lakestream.checkpoint.batch_records import AttemptRecords
@@ -41,8 +41,7 @@ _QUARANTINE_SCHEMA: Final = Schema(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     key: str
     line: int | None
     code: str

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from lakestream.errors import ConfigError
 
@@ -20,8 +21,7 @@ _SPECIAL: Final = re.compile(r"[?*\[\]{}\\]")
 _STAR: Final = "*"
 
 
-@dataclass(frozen=True, slots=True)
-class Glob:
+class Glob(msgspec.Struct, frozen=True):
     """A compiled glob over ``/``-separated paths.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from lakestream.errors import ObjectNotFoundError
 from lakestream.storage import stores
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from lakestream.storage.base import ReadStore
 
 
-@dataclass(frozen=True, slots=True)
-class Landing:
+class Landing(msgspec.Struct, frozen=True):
     """An opened landing place.
 
     Args:

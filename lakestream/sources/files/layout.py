@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from lakestream.errors import ConfigError
 from lakestream.formats.schema import apply_hints, find_name
@@ -29,8 +30,7 @@ METADATA_TYPE: Final = t.Struct(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Layout:
+class Layout(msgspec.Struct, frozen=True):
     """Where the columns come from.
 
     Args:

@@ -14,10 +14,10 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import msgspec
 from arro3.core import RecordBatch
 
 from lakestream.checkpoint.tiered_log import TieredLog
@@ -45,8 +45,7 @@ _CACHED_ROWS: Final = 200_000
 _MAX_TRIES: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(msgspec.Struct, frozen=True):
     """One entry of the log as loaded: its number and the places it holds."""
 
     entry: int

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal, NamedTuple, cast
 
+import msgspec
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
 
 from lakestream.checkpoint.parquet_bytes import decode, encode
@@ -50,8 +50,7 @@ class Candidate(NamedTuple):
     version: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class LedgerFile:
+class LedgerFile(msgspec.Struct, frozen=True):
     """One row of the ledger."""
 
     seq: int

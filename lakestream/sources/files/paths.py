@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from lakestream.sources.files.glob import Glob, only_hive_folders
 from lakestream.sources.files.ledger_rows import microseconds
@@ -33,8 +34,7 @@ def is_hidden(key: str) -> bool:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class PathFilter:
+class PathFilter(msgspec.Struct, frozen=True):
     """What a source, or one run of it, takes of a listing.
 
     Args:

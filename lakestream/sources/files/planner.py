@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from lakestream.checkpoint.offset_log import Offset
 from lakestream.errors import CheckpointCorruptError
@@ -16,8 +17,7 @@ BEFORE_FIRST: Final = -1
 _SOURCE_VERSION: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Sized:
+class Sized(msgspec.Struct, frozen=True):
     """A ledger row as the planner sees it: its place, and its size (None: not to be read)."""
 
     seq: int

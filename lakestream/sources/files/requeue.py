@@ -6,9 +6,10 @@ there already.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from lakestream.checkpoint.history import file_outcomes
 from lakestream.sources.files.ledger_rows import IGNORED, values
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _COMMITTED: Final = "committed"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(msgspec.Struct, frozen=True):
     """A file's newest row in the ledger."""
 
     seq: int

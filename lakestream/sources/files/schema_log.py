@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from lakestream.checkpoint.log import EntryLog
 from lakestream.errors import CheckpointCorruptError, PlanError
@@ -16,8 +17,7 @@ _FORMAT_VERSION: Final = 1
 _WIDTH: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class StoredSchema:
+class StoredSchema(msgspec.Struct, frozen=True):
     """One version.
 
     Args:
