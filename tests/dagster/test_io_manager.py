@@ -112,3 +112,7 @@ def test_input_when_upstream_is_no_streaming_table_then_an_error_says_so(
     resources = build_definitions([numbers]).resources
     with pytest.raises(ConfigError, match="what is upstream is no streaming table"):
         dg.materialize([other, reader], selection=[reader], resources=resources)
+
+
+def test_lazy_frame_when_only_cut_then_no_more_rows_come(numbers: StreamingTable) -> None:
+    assert load(numbers, pl.LazyFrame, lambda f: f.head(3).collect()["n"].to_list()) == [0, 1, 2]
