@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import msgspec
-from deltalake.exceptions import CommitFailedError, SchemaMismatchError, TableNotFoundError
 
 from lakestream.errors import (
     CommitConflictError,
@@ -36,6 +35,12 @@ def is_panic(error: BaseException) -> bool:
 
 def translate(error: BaseException, *, where: str, otherwise: Otherwise) -> LakestreamError:
     """Give the lakestream error for what a call into deltalake raised, by class alone."""
+    from deltalake.exceptions import (  # noqa: PLC0415 - a run with nothing new does without
+        CommitFailedError,
+        SchemaMismatchError,
+        TableNotFoundError,
+    )
+
     match error:
         case LakestreamError():
             return error

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote
 
 import msgspec
-from deltalake import CommitProperties, DeltaTable
-from deltalake.exceptions import TableNotFoundError
 
 from lakestream.delta.errors import Otherwise, translated
 from lakestream.delta.log import DeltaLog
@@ -20,11 +18,13 @@ from lakestream.storage import stores
 from lakestream.storage.location import PathLike, display, parse_location
 
 if TYPE_CHECKING:
+    from deltalake import DeltaTable
+
     from lakestream.storage.base import ObjectInfo, ReadStore
     from lakestream.storage.options import StorageOptions
 
-#: A table as deltalake knows it; the other rooms get it from here.
-Table: TypeAlias = DeltaTable
+    #: A table as deltalake knows it; the other rooms get it from here.
+    Table: TypeAlias = DeltaTable
 
 #: Versions between checkpoints of a table that we create, and refreshes for which one handle is
 #: kept: a handle slows down with every commit that it was moved over (delta_rs.md, 2).
@@ -98,6 +98,9 @@ def open_table(
 
     Cost: the newest checkpoint and the log entries behind it (5 to 20 ms locally).
     """
+    from deltalake import DeltaTable  # noqa: PLC0415 - a run with nothing new does without
+    from deltalake.exceptions import TableNotFoundError  # noqa: PLC0415 - a run with nothing new does without
+
     otherwise = Otherwise(
         failure,
         "the table cannot be opened",
@@ -126,6 +129,8 @@ def create_table(
         SinkError: It could not be created.
         StorageUnavailableError: The storage did not answer.
     """
+    from deltalake import CommitProperties, DeltaTable  # noqa: PLC0415 - a run with nothing new does without
+
     otherwise = Otherwise(SinkError, "the table could not be created", "the cause below says why")
     try:
         with translated(where=address.where, otherwise=otherwise):

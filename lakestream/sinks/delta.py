@@ -14,7 +14,6 @@ from lakestream.delta.durability import missing, sync
 from lakestream.delta.log import Commit
 from lakestream.delta.snapshot import active_keys
 from lakestream.delta.table import (
-    Table,
     TableAddress,
     TableHandle,
     create_table,
@@ -35,6 +34,7 @@ from lakestream.sinks.base import Receipt
 if TYPE_CHECKING:
     from arro3.core import RecordBatchReader
 
+    from lakestream.delta.table import Table
     from lakestream.plan.types import Struct
     from lakestream.storage.location import PathLike
     from lakestream.storage.options import StorageOptions
