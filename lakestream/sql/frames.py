@@ -79,11 +79,9 @@ def output_schema(node: MapBatches, given: t.Struct) -> t.Struct:
     """
     if node.schema is not None:
         return node.schema
-    import pyarrow as pa
+    from lakestream.plan.arrow_types import pyarrow_schema, spark_schema
 
-    from lakestream.plan.arrow_types import arrow_schema, spark_schema
-
-    empty = pa.schema(cast("Any", arrow_schema(given))).empty_table()
+    empty = pyarrow_schema(given).empty_table()
     made = _call(node, empty)
     found = spark_schema(made.schema)
     untyped = [name for name, kind in found.fields if kind == t.VOID]
@@ -189,7 +187,7 @@ def conformed(table: pa.Table, wanted: t.Struct, where: str) -> pa.Table:
     """
     import pyarrow as pa
 
-    from lakestream.plan.arrow_types import arrow_schema, spark_schema
+    from lakestream.plan.arrow_types import pyarrow_schema, spark_schema
 
     found = spark_schema(table.schema)
     missing = sorted(set(wanted.names) ^ set(found.names))
@@ -209,7 +207,7 @@ def conformed(table: pa.Table, wanted: t.Struct, where: str) -> pa.Table:
                 where=where,
                 fix="cast it in the function, or change schema=",
             )
-    target = pa.schema(cast("Any", arrow_schema(wanted)))
+    target = pyarrow_schema(wanted)
     columns = [_held_as(table.column(field.name), field.type) for field in target]
     return pa.Table.from_arrays(columns, schema=target)
 

@@ -4,6 +4,7 @@ import datetime as dt
 import subprocess
 import sys
 
+import duckdb
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -24,6 +25,7 @@ from lakestream.plan.expectations import Expectation, expect, named_expectations
 from lakestream.plan.nodes import Source
 from lakestream.sql.analysis import column_lineage
 from lakestream.sql.compile import compile_plan
+from lakestream.sql.session import session
 from lakestream.sql.sql_text import sql
 from lakestream.stream import Stream
 
@@ -270,3 +272,36 @@ def test_sql_package_when_it_shadows_the_function_then_it_can_be_called():
     made = package("SELECT id FROM x", x=stream())
 
     assert made.columns == sql("SELECT id FROM x", x=stream()).columns == ["id"]
+
+
+def test_session_when_process_forks_then_child_computes_and_exits():
+    code = (
+        "import os, sys\n"
+        "from lakestream.sql.session import session\n"
+        "def total():\n"
+        "    with session() as connection:\n"
+        "        query = 'SELECT sum(range) FROM range(3000000)'\n"
+        "        return connection.execute(query).fetchone()[0]\n"
+        "first = total()\n"
+        "pid = os.fork()\n"
+        "if pid == 0:\n"
+        "    sys.exit(0 if total() == first else 1)\n"
+        "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) or total() != first)\n"
+    )
+
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+
+    assert done.returncode == 0
+
+
+def test_session_when_opened_twice_then_nothing_is_shared_and_no_setting_can_change():
+    with session(NOW) as one, session() as two:
+        one.execute("CREATE TEMP TABLE t0 AS SELECT 1 AS a")
+
+        with pytest.raises(duckdb.CatalogException):
+            two.execute("SELECT * FROM t0")
+        assert two.execute("SELECT getvariable('now')").fetchone() == (None,)
+        with pytest.raises(duckdb.Error):
+            two.execute("SET TimeZone = 'Europe/Berlin'")
+        with pytest.raises(duckdb.Error):
+            two.execute("SELECT * FROM read_csv('/etc/hostname')")
