@@ -24,7 +24,7 @@ from lakestream.errors import (
 )
 from lakestream.storage import local_files
 from lakestream.storage.base import ObjectInfo
-from lakestream.storage.pages import PageBuilder
+from lakestream.storage.pages import PAGE_ROWS, page_of
 
 if TYPE_CHECKING:
     from lakestream.storage.location import Location
@@ -58,18 +58,20 @@ class LocalReadStore:
         Cost: one ``scandir`` a folder and one ``stat`` a file; memory is one page.
         """
         top = self._path(prefix.rstrip("/")) if prefix else self._root
-        page = PageBuilder()
+        skip = self._skip
+        keys: list[str] = []
+        found: list[os.stat_result] = []
         for path, status in _walk(top, self.uri):
-            key = local_files.key_of_name(path[self._skip :])
+            key = local_files.key_of_name(path[skip:])
             if start_after is not None and key <= start_after:
                 continue
-            page.add(
-                key, status.st_size, status.st_mtime_ns // 1000, local_files.etag_of(status), None
-            )
-            if page.is_full:
-                yield page.take()
-        if len(page):
-            yield page.take()
+            keys.append(key)
+            found.append(status)
+            if len(keys) == PAGE_ROWS:
+                yield _page(keys, found)
+                keys, found = [], []
+        if keys:
+            yield _page(keys, found)
 
     def head(self, key: str) -> ObjectInfo:
         """Look one file up."""
@@ -148,6 +150,16 @@ class LocalReadStore:
 
     def _where(self, key: str) -> str:
         return f"{self._root}/{key!r}" if not key.isprintable() else f"{self._root}/{key}"
+
+
+def _page(keys: list[str], found: list[os.stat_result]) -> RecordBatch:
+    return page_of(
+        keys,
+        [each.st_mtime_ns // 1000 for each in found],
+        [each.st_size for each in found],
+        [local_files.etag_of(each) for each in found],
+        [None] * len(keys),
+    )
 
 
 def _walk(top: str, where: str) -> Iterator[tuple[str, os.stat_result]]:

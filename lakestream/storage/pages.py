@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from arro3.core import Array, DataType, Field, RecordBatch, Schema
@@ -17,6 +18,27 @@ SCHEMA: Final = Schema(
         Field("version", DataType.utf8(), nullable=True),
     ]
 )
+
+
+def page_of(
+    keys: Sequence[str],
+    modified_us: Sequence[int],
+    sizes: Sequence[int],
+    etags: Sequence[str | None],
+    versions: Sequence[str | None],
+) -> RecordBatch:
+    """Give objects, column by column, as a batch of ``SCHEMA``."""
+    utf8 = DataType.utf8()
+    return RecordBatch.from_arrays(
+        [
+            Array(keys, utf8),
+            Array(modified_us, DataType.int64()).cast(SCHEMA.field(1).type),
+            Array(sizes, DataType.uint64()),
+            Array(etags, utf8),
+            Array(versions, utf8),
+        ],
+        schema=SCHEMA,
+    )
 
 
 class PageBuilder:
@@ -46,17 +68,7 @@ class PageBuilder:
 
     def take(self) -> RecordBatch:
         """Give what was collected as a batch of ``SCHEMA`` and start anew."""
-        utf8 = DataType.utf8()
-        batch = RecordBatch.from_arrays(
-            [
-                Array(self._keys, utf8),
-                Array(self._modified, DataType.int64()).cast(SCHEMA.field(1).type),
-                Array(self._sizes, DataType.uint64()),
-                Array(self._etags, utf8),
-                Array(self._versions, utf8),
-            ],
-            schema=SCHEMA,
-        )
+        batch = page_of(self._keys, self._modified, self._sizes, self._etags, self._versions)
         self._clear()
         return batch
 

@@ -10,7 +10,7 @@ from arro3.core import RecordBatch, RecordBatchReader
 from lakestream.delta.files import FileReader
 from lakestream.delta.log import DeltaLog
 from lakestream.delta.snapshot import check_table
-from lakestream.delta.table import Table, TableAddress, open_table, table_schema
+from lakestream.delta.table import TableAddress, open_table, table_schema
 from lakestream.errors import SourceChangedError, SourceError, SourceNotFoundError
 from lakestream.plan.arrow_types import arrow_schema
 from lakestream.plan.types import Struct
@@ -22,6 +22,7 @@ from lakestream.sources.delta.start import first_offset
 
 if TYPE_CHECKING:
     from lakestream.checkpoint.batch_records import AttemptRecords
+    from lakestream.delta.table import Table
     from lakestream.sources.delta.description import DeltaDescription
 
 #: Commits without new rows (compactions) that are passed over before the position moves on with
@@ -154,6 +155,10 @@ class DeltaReader:
         if self._context.log.put_absent(key, found.encode()):
             return found
         return Offset(self._context.log.get(key).decode())
+
+    def resume(self, position: Offset) -> None:
+        """Read the position; the table's own log is looked at when it is planned from there."""
+        self._parse(position)
 
     def discover(self, *, time_budget_s: float | None = None) -> None:
         """Find the newest version; its position is durable in the table's own log.

@@ -76,6 +76,16 @@ def microseconds(moment: datetime) -> int:
     return (moment - EPOCH) // MICROSECOND
 
 
+def moments(batch: RecordBatch, name: str) -> list[datetime | None]:
+    """Give a timestamp column as aware UTC.
+
+    Not by ``values``: for each timestamp with a zone arro3 goes through Python's ``zoneinfo``.
+    """
+    found = cast("list[int | None]", batch.column(name).cast(DataType.int64()).to_pylist())
+    known = {each: None if each is None else EPOCH + each * MICROSECOND for each in set(found)}
+    return [known[each] for each in found]
+
+
 def rows_of(
     candidates: Sequence[Candidate], *, first_seq: int, discovered_at: datetime, via: Via
 ) -> RecordBatch:
@@ -135,7 +145,10 @@ def from_bytes(data: bytes, *, where: str) -> Iterator[RecordBatch]:
 
 def files_of(rows: RecordBatch) -> list[LedgerFile]:
     """Give the files of some rows that are to be read."""
-    columns = [values(rows, name) for name in _COLUMNS]
+    columns: list[list[Any]] = [
+        moments(rows, name) if kind == TIMESTAMP else values(rows, name)
+        for name, kind in _COLUMNS.items()
+    ]
     return [
         LedgerFile(seq, ObjectInfo(key, size, etag, version, mtime), discovered, via)
         for seq, key, size, etag, version, mtime, discovered, via in zip(*columns, strict=True)
