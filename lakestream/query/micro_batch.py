@@ -140,9 +140,13 @@ class MicroBatchExecution:
         """Line 2: find the last committed batch, and the planned one that is not committed."""
         failpoint("recover")
         planned, committed = self._read_logs()
+        if planned is not None:
+            self.query.adopt(planned)
         self._next_id = 0 if committed is None else committed + 1
         self._positions = self._offsets_of(committed)
         self._receipt_version = self._version_of(committed)
+        for name, reader in self.query.readers.items():
+            reader.resume(self._positions[name])
         if planned is not None and planned == self._next_id:
             self._pending = self._plan_of(self._entry(planned))
 
@@ -190,12 +194,7 @@ class MicroBatchExecution:
         """Line 5: one look at the table through the handle that the commit will use."""
         failpoint("inspect")
         metadata = self.query.metadata
-        if metadata is None:
-            raise CheckpointCorruptError(
-                f"batch {plan.batch_id} is planned, but the query has no metadata",
-                where=self.query.log.uri,
-                fix="restore the checkpoint folder from a backup, or reset the table",
-            )
+        assert metadata is not None, "a plan comes after the metadata"  # noqa: S101
         return self.query.sink.inspect(
             plan.batch_id,
             table_id=metadata.table_id,
@@ -260,6 +259,7 @@ class MicroBatchExecution:
             with timer.line("inspect"):
                 inspection = self.inspect(plan)
             if inspection.receipt is not None:
+                self._complete_records(plan, inspection, inspection.receipt)
                 return inspection.receipt
             if verdict is not None:
                 raise verdict
@@ -281,6 +281,27 @@ class MicroBatchExecution:
                     self._back_off(failures)
             else:
                 return self._own_receipt(plan)
+            finally:
+                attempt.close()
+
+    def _complete_records(self, plan: BatchPlan, inspection: Inspection, receipt: Receipt) -> None:
+        """Read a committed batch again for its records, if this checkpoint lacks them.
+
+        They are written before the commit, so only a checkpoint that was restored from a backup
+        lacks them. No row is written.
+        """
+        records = self._records(plan, _attempt_of(receipt))
+        while not AttemptSummary.is_in(records):
+            attempt = Attempt(records)
+            try:
+                self.read(plan, attempt)
+                self.transform(plan, attempt, inspection)
+                for _ in attempt.stream:
+                    pass
+            except Exception as error:
+                cause = attempt.cause(error)
+                if not isinstance(cause, ReplanNeeded):
+                    raise cause from error
             finally:
                 attempt.close()
 

@@ -11,7 +11,12 @@ from lakestream.checkpoint.commit_log import CommitLog
 from lakestream.checkpoint.metadata import FORMAT_VERSION, QueryMetadata
 from lakestream.checkpoint.offset_log import OffsetLog
 from lakestream.clock import Clock
-from lakestream.errors import CheckpointLostError, CheckpointMismatchError, near_names
+from lakestream.errors import (
+    CheckpointCorruptError,
+    CheckpointLostError,
+    CheckpointMismatchError,
+    near_names,
+)
 from lakestream.plan.types import Struct
 from lakestream.query.definition import QueryDefinition, description_of
 from lakestream.sinks.delta import DeltaSink
@@ -59,9 +64,34 @@ class OpenQuery:
                     sources=fingerprints(self.definition),
                 ),
             )
-            self.id = self.metadata.id
-            self.sink = open_sink(self.definition, self.id)
+            self._take_ids_of(self.metadata)
         return self.metadata
+
+    def adopt(self, planned: int) -> None:
+        """Take over the ids of a run whose first start happened since this query was opened.
+
+        Args:
+            planned: A batch that is planned, which comes after ``metadata``.
+
+        Raises:
+            CheckpointCorruptError: There is no ``metadata``.
+            CheckpointMismatchError: That run was of another query.
+        """
+        if self.metadata is not None:
+            return
+        self.metadata = query_metadata.load(self.log)
+        if self.metadata is None:
+            raise CheckpointCorruptError(
+                f"batch {planned} is planned, but the query has no metadata",
+                where=self.log.uri,
+                fix="restore the checkpoint folder from a backup, or reset the table",
+            )
+        check_identity(self.definition, self.metadata, self.log)
+        self._take_ids_of(self.metadata)
+
+    def _take_ids_of(self, metadata: QueryMetadata) -> None:
+        self.id = metadata.id
+        self.sink = open_sink(self.definition, self.id)
 
     def close(self) -> None:
         """Let go of the sources' connections and threads."""

@@ -50,6 +50,11 @@ class AttemptSummary(msgspec.Struct, frozen=True):
         """Store it with its attempt."""
         records.put(NAME, msgspec.json.encode(self))
 
+    @staticmethod
+    def is_in(records: AttemptRecords) -> bool:
+        """Tell whether an attempt has its summary, and with it all of its records."""
+        return NAME in records.names()
+
     @classmethod
     def read(cls, records: AttemptRecords) -> AttemptSummary:
         """Load an attempt's summary.

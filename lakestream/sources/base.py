@@ -136,6 +136,15 @@ class SourceReader(Protocol):
         """Give the offset before the first row."""
         ...
 
+    def resume(self, position: Offset) -> None:
+        """Take up where the last committed batch ended; called before anything is discovered.
+
+        Raises:
+            CheckpointCorruptError: The position is none of this source's, or what the source
+                keeps in the checkpoint ends before it.
+        """
+        ...
+
     def discover(self, *, time_budget_s: float | None = None) -> None:
         """Look for what is new and make the newest position durable (protocol line 3).
 

@@ -77,6 +77,11 @@ class FilesReader:
         """Give the offset before the first file."""
         return to_offset(BEFORE_FIRST)
 
+    def resume(self, position: Offset) -> None:
+        """Hold the ledger against the position: a ledger that lost files would number anew."""
+        if (seq := from_offset(position)) != BEFORE_FIRST:
+            self._ledger_to(seq)
+
     def discover(self, *, time_budget_s: float | None = None) -> None:
         """List what is new into the ledger; infer the schema from the first files.
 
@@ -244,7 +249,11 @@ class FilesReader:
             return None
         if data is None:
             samples = sampler.samples(chosen)
-            data = reader.infer(samples, infer_types=self._description.infer_types)
+            try:
+                data = reader.infer(samples, infer_types=self._description.infer_types)
+            except SchemaInferenceError as error:
+                where = error.where or self._description.location
+                raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
         layout = infer_layout(self._description, data, (f"{each}/" for each in sampler.folders))
         check_limits(layout.data, where=self._description.location)
         self._reuse = sampler.kept
