@@ -22,6 +22,7 @@ from lakestream.formats.base import BadRecord, DecodedBatch, DecodePlan, InputFi
 from lakestream.formats.c_stream import ArrowStreamError, record_batches
 from lakestream.formats.infer import merge_kinds, settled
 from lakestream.formats.json_blocks import Block, Part
+from lakestream.formats.json_escapes import with_plain_pairs
 from lakestream.formats.json_exact import BadLineError, ExactPath, ExactRules
 from lakestream.formats.json_validator import REFUSALS, DecimalCheck, Validator
 from lakestream.formats.schema import check_limits
@@ -143,7 +144,8 @@ class BlockDecoder:
         if not judged.rows:
             return []
         try:
-            reader = read_json(b"".join(judged.pieces), self._schema, batch_size=_BATCH_ROWS)
+            data = with_plain_pairs(b"".join(judged.pieces))
+            reader = read_json(data, self._schema, batch_size=_BATCH_ROWS)
             batches = list(record_batches(reader))
         except ArrowStreamError:
             return None
