@@ -41,7 +41,7 @@ class Findings:
 
     backlogs: dict[str, Backlog] = field(default_factory=dict)
     missing: list[str] = field(default_factory=list)
-    errors: dict[str, LakestreamError] = field(default_factory=dict)
+    errors: dict[str, Exception] = field(default_factory=dict)
     busy: frozenset[str] = frozenset()
     waiting: Mapping[str, datetime] = field(default_factory=dict)
     resume_at: str | None = None
@@ -145,7 +145,7 @@ def _discover(tables: Sequence[StreamingTable], findings: Findings, clock: Clock
         except SourceNotFoundError:
             findings.missing.append(table.name)
             continue
-        except LakestreamError as error:
+        except Exception as error:  # noqa: BLE001 - one table's trouble must not stop the others
             findings.errors[table.name] = error
             continue
         findings.backlogs[table.name] = backlog
@@ -171,7 +171,7 @@ def _result(
     context: dg.SensorEvaluationContext, lineage: Lineage, findings: Findings
 ) -> dg.SensorResult:
     for name, error in findings.errors.items():
-        context.log.error("%s: %s", name, error)
+        context.log.error("%s: %s", name, error, exc_info=error)
     # The daemon takes an empty cursor for no news, so the beginning is named too.
     cursor = findings.resume_at or lineage.tables[0].name
     chosen = tables_to_run(lineage, findings)
@@ -203,7 +203,11 @@ def skip_reason(findings: Findings) -> str:
     for name, moment in sorted(findings.waiting.items()):
         parts.append(f"{name} failed and is tried again at {moment:%Y-%m-%d %H:%M:%S} UTC")
     for name, error in findings.errors.items():
-        parts.append(f"{name} could not be looked at ({error.code})")
+        parts.append(f"{name} could not be looked at ({_code(error)})")
     if findings.resume_at:
         parts.append(f"the next tick goes on with {findings.resume_at}")
     return "; ".join(parts) or "there is no table to look at"
+
+
+def _code(error: Exception) -> str:
+    return error.code if isinstance(error, LakestreamError) else type(error).__name__

@@ -22,7 +22,7 @@ class Lake:
     server: DagsterServer
     landing: Path
     tables: Path
-    fail: Path
+    faults: Path
 
     def drop(self, folder: str, name: str, numbers: list[int]) -> None:
         text = "".join(json.dumps({"n": n}) + "\n" for n in numbers)
@@ -37,15 +37,16 @@ class Lake:
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
     root = tmp_path_factory.mktemp("dev")
-    for folder in ("seen", "flaky", "again"):
+    for folder in ("seen", "flaky", "killed", "again"):
         (root / "landing" / folder).mkdir(parents=True)
+    (root / "faults").mkdir()
     environment = {
         "DEV_LANDING": str(root / "landing"),
         "DEV_LAKE": str(root / "lake"),
-        "DEV_FAIL": str(root / "fail"),
+        "DEV_FAULTS": str(root / "faults"),
     }
     with dagster_dev(LOCATION, root / "home", environment) as server:
-        yield Lake(server, root / "landing", root / "lake", root / "fail")
+        yield Lake(server, root / "landing", root / "lake", root / "faults")
 
 
 def paths(keys: list[dict[str, list[str]]]) -> list[str]:
@@ -91,15 +92,28 @@ def _later_skips(server: DagsterServer, timestamp: float) -> list[str]:
 
 def test_sensor_when_a_run_failed_then_a_later_tick_tries_again(lake: Lake) -> None:
     server = lake.server
-    lake.fail.touch()
+    (lake.faults / "fail").touch()
     lake.drop("flaky", "a.json", [7])
     wait_for(lambda: server.ended_runs_of("flaky"), "the run that fails")
     assert {run["status"] for run in server.ended_runs_of("flaky")} == {"FAILURE"}
-    lake.fail.unlink()
+    (lake.faults / "fail").unlink()
     wait_for(
         lambda: server.ended_runs_of("flaky")[0]["status"] == "SUCCESS", "the run that succeeds"
     )
     assert lake.numbers("flaky") == Counter([7])
+
+
+def test_sensor_when_a_run_was_killed_then_a_later_tick_gets_its_place(lake: Lake) -> None:
+    server = lake.server
+    (lake.faults / "kill").touch()
+    lake.drop("killed", "a.json", [8, 9])
+    wait_for(lambda: server.ended_runs_of("killed"), "the killed run to be noticed")
+    assert {run["status"] for run in server.ended_runs_of("killed")} == {"FAILURE"}
+    (lake.faults / "kill").unlink()
+    wait_for(
+        lambda: server.ended_runs_of("killed")[0]["status"] == "SUCCESS", "the run that succeeds"
+    )
+    assert lake.numbers("killed") == Counter([8, 9])
 
 
 def test_backfill_when_it_replays_then_no_row_changes(lake: Lake) -> None:

@@ -179,6 +179,26 @@ def test_reason_when_much_is_in_the_way_then_all_of_it_is_told() -> None:
     )
 
 
+def test_tick_when_one_table_cannot_be_looked_at_then_the_others_are_run(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    @ls.streaming_table(tmp_path / "broken")
+    def broken() -> Stream:
+        return ls.read_files(tmp_path / "landing/a", format="json")
+
+    (tmp_path / "broken").write_text("a file where the table should be")
+    drop(tmp_path, "b")
+    assert requested(tick(instance, [broken, *tables])) == ["b"]
+
+
+def test_tick_when_no_table_can_be_looked_at_then_it_fails(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    (tmp_path / "b").write_text("a file where the table should be")
+    with pytest.raises(ls.LakestreamError):
+        tick(instance, tables[2:])
+
+
 def test_tick_when_pools_are_new_then_their_limits_are_set(
     instance: dg.DagsterInstance, tables: list[StreamingTable]
 ) -> None:

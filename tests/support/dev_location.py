@@ -1,8 +1,9 @@
-"""The code location that tests serve: three small pipelines that share nothing."""
+"""The code location that tests serve: four small pipelines that share nothing."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pyarrow as pa
@@ -27,10 +28,22 @@ def evens(seen: Stream) -> Stream:
     return seen.filter("n % 2 = 0")
 
 
+def wanted(fault: str) -> bool:
+    """Tell whether a test asks for a fault now."""
+    return (Path(os.environ["DEV_FAULTS"]) / fault).exists()
+
+
 def fail_on_request(rows: pa.Table) -> pa.Table:
     """Stand for anything that may go wrong in a run."""
-    if Path(os.environ["DEV_FAIL"]).exists():
+    if wanted("fail"):
         raise RuntimeError("asked to fail")
+    return rows
+
+
+def die_on_request(rows: pa.Table) -> pa.Table:
+    """Stand for a machine that goes away."""
+    if wanted("kill"):
+        os.kill(os.getpid(), signal.SIGKILL)
     return rows
 
 
@@ -40,10 +53,16 @@ def flaky() -> Stream:
     return ls.read_files(LANDING / "flaky", format="json").mapBatches(fail_on_request)
 
 
+@ls.streaming_table(LAKE / "killed")
+def killed() -> Stream:
+    """Dies as long as a file says so."""
+    return ls.read_files(LANDING / "killed", format="json").mapBatches(die_on_request)
+
+
 @ls.streaming_table(LAKE / "again")
 def again() -> Stream:
     """Is run again by a backfill."""
     return ls.read_files(LANDING / "again", format="json")
 
 
-defs = build_definitions([seen, evens, flaky, again], sensor_interval="1 second")
+defs = build_definitions([seen, evens, flaky, killed, again], sensor_interval="1 second")
