@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-#: Nesting of one record, in objects and arrays.
-MAX_DEPTH: Final = 64
+#: Nesting of one record, in objects and arrays. Deeper objects would make a Delta table that
+#: nobody can open: its schema is JSON of three levels an object, and deltalake reads 128.
+MAX_DEPTH: Final = 40
 #: Columns of one schema, nested fields included.
 MAX_COLUMNS: Final = 10_000
 #: Bytes of one record (a line, a CSV row, one element of a JSON array).
