@@ -72,7 +72,7 @@ def _polars(table: StreamingTable, columns: Columns) -> pl.DataFrame:
 
 def _polars_lazy(table: StreamingTable, columns: Columns) -> pl.LazyFrame:
     import polars as pl  # noqa: PLC0415 - only where it is annotated
-    from polars.io.plugins import register_io_source  # noqa: PLC0415
+    from polars.io.plugins import register_io_source  # noqa: PLC0415 - the same
 
     empty = pl.from_arrow(table.schema.empty_table())
     assert isinstance(empty, pl.DataFrame)  # noqa: S101 - a table never gives a Series
