@@ -86,7 +86,7 @@ def landing_files() -> Iterator[LandingFile]:
             yield LandingFile(f"{name}.gz", again[: len(again) // 2])
         else:
             yield LandingFile(name, data)
-    assert again is not None, "the year has that day"  # noqa: S101
+    assert again is not None, "the year has that day"  # noqa: S101 - a mistake here, not input
     yield LandingFile(f"flights-{TRUNCATED_DAY}-again.json.gz", again)
 
 
