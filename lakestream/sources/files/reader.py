@@ -61,6 +61,7 @@ class FilesReader:
         self._loaded = False
         self._complete = True
         self._reuse: dict[str, bytes] = {}
+        self._fits: dict[str, t.Struct] = {}
         self._bad: dict[int, LakestreamError] = {}
         self._batch: tuple[tuple[int, int], list[LedgerFile]] = ((BEFORE_FIRST, BEFORE_FIRST), [])
 
@@ -141,6 +142,7 @@ class FilesReader:
                 description.format,
                 ignore_missing=description.ignore_missing,
                 reuse=self._reuse,
+                fits=self._fits,
             ),
             reader=description.format,
             plan=DecodePlan(
@@ -158,7 +160,7 @@ class FilesReader:
             records=records,
             lessons=Lessons(
                 self._bad,
-                grows=lambda drift: merge_drift(layout.data, drift, widen=False) != layout.data,
+                grows=lambda drift: self._grown(layout.data, drift) != layout.data,
                 evolve=lambda drift: self._evolve(layout, drift),
             ),
             metrics={
@@ -188,6 +190,7 @@ class FilesReader:
         """Forget what was held for the batch."""
         last = from_offset(end)
         self._reuse.clear()
+        self._fits.clear()
         self._batch = ((BEFORE_FIRST, BEFORE_FIRST), [])
         for seq in [each for each in self._bad if each <= last]:
             del self._bad[seq]
@@ -254,9 +257,10 @@ class FilesReader:
             except SchemaInferenceError as error:
                 where = error.where or self._description.location
                 raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
+            data = self._without_ours(data)
         layout = infer_layout(self._description, data, (f"{each}/" for each in sampler.folders))
         check_limits(layout.data, where=self._description.location)
-        self._reuse = sampler.kept
+        self._reuse, self._fits = sampler.kept, sampler.fits
         found = StoredSchema(layout.data, layout.partitions)
         return self._schemas.evolve(lambda newest: newest or found)
 
@@ -265,10 +269,22 @@ class FilesReader:
 
         def change(newest: StoredSchema | None) -> StoredSchema:
             data = newest.data if newest else layout.data
-            return StoredSchema(merge_drift(data, drift, widen=False), layout.partitions)
+            return StoredSchema(self._grown(data, drift), layout.partitions)
 
         stored = self._schemas.evolve(change)
         self._layout = Layout(stored.data, stored.partitions)
+
+    def _grown(self, data: t.Struct, drift: t.Struct) -> t.Struct:
+        return merge_drift(data, self._without_ours(drift), widen=False)
+
+    def _without_ours(self, data: t.Struct) -> t.Struct:
+        """Leave out fields that are named like the columns we add: their values are rescued."""
+        description = self._description
+        if description.rescued_column is None:
+            return data
+        added = (description.rescued_column, description.metadata_column)
+        ours = {name.lower() for name in added if name is not None}
+        return t.Struct(tuple(each for each in data.fields if each[0].lower() not in ours))
 
     def _planned(self, first: int, last: int, layout: Layout) -> Iterator[PlannedFile]:
         """Give the files of a batch; one whose folder values do not fit is bad from the start."""
