@@ -12,7 +12,7 @@ from lakestream.errors import ConfigError
 from lakestream.plan.expectations import Expectation
 from lakestream.plan.nodes import Node, Source, sources_of
 from lakestream.sources.base import SourceDescription
-from lakestream.storage.location import PathLike, parse_location
+from lakestream.storage.location import PathLike, display, parse_location
 from lakestream.storage.options import StorageOptions
 
 if TYPE_CHECKING:
@@ -46,6 +46,10 @@ class QueryDefinition(msgspec.Struct, frozen=True):
     partition_by: tuple[str, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     source_names: Mapping[Source, str] | None = None
+
+    def __repr__(self) -> str:
+        """Give name and place without the secrets that a URI may hold."""
+        return f"QueryDefinition({self.name!r}, {display(self.path)!r})"
 
     @property
     def table_location(self) -> Location:

@@ -13,6 +13,7 @@ from sqlglot.dialects.spark import Spark
 from sqlglot.errors import SqlglotError
 
 from lakestream.errors import PlanError, UnsupportedOperationError
+from lakestream.sql.scope import is_stream_mark
 
 _MAX_TEXT: Final = 200_000
 _SYNTAX: Final = ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
@@ -20,8 +21,8 @@ _SYNTAX: Final = ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
 
 class _PlainSpark(Spark):
     class Parser(Spark.Parser):  # type: ignore[misc, valid-type] # sqlglot makes it at run time
-        FUNCTIONS: dict[str, object] = {}  # noqa: RUF012 - sqlglot's own way to configure a dialect
-        FUNCTION_PARSERS = {  # noqa: RUF012 - the same
+        FUNCTIONS: dict[str, object] = {}
+        FUNCTION_PARSERS = {
             name: parser
             for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
             if name in _SYNTAX
@@ -84,7 +85,7 @@ def text_of(expression: exp.Expression) -> str:
     root = exp.Paren(this=shown)
     for mark in list(root.find_all(exp.Column)):
         # stream["x"] is held as "#serial".x: the reader knows it as x.
-        if mark.name.startswith("#") and isinstance(mark.parent, exp.Dot):
+        if is_stream_mark(mark.name) and isinstance(mark.parent, exp.Dot):
             mark.parent.replace(exp.Column(this=mark.parent.expression.copy()))
     return str(root.this.sql(dialect=_PlainSpark, normalize_functions=False))
 

@@ -58,7 +58,7 @@ class Scope:
             UnknownColumnError: There is none.
             PlanError: There are several.
         """
-        if parts[0].startswith("#"):
+        if len(parts) > 1 and is_stream_mark(parts[0]):
             return self._of_stream(int(parts[0][1:]), parts[1]), parts[2:]
         if len(parts) > 1:
             of_table = [a for a in self.attributes if _same(a.qualifier, parts[0])]
@@ -107,6 +107,11 @@ class Scope:
             where=self.where,
             fix=f"say whose it is: {hint}, or rename one side before the join",
         )
+
+
+def is_stream_mark(name: str) -> bool:
+    """Tell whether a name is what ``stream["x"]`` puts before ``x``, and no column's own."""
+    return name[:1] == "#" and name[1:].isdecimal()
 
 
 def _same(left: str | None, right: str) -> bool:

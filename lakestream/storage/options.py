@@ -190,8 +190,11 @@ def _duration(name: str, value: str | float, where: str) -> timedelta:
         seconds = value
     try:
         return parse_duration(seconds, option=name)
-    except ConfigError as error:
-        raise ConfigError(error.what, where=where, fix=error.fix) from error
+    except ConfigError:
+        # Not told what it is: a secret may have been pasted to the wrong name.
+        raise ConfigError(
+            f"the value of {name} is no duration", where=where, fix='write it as "30 seconds"'
+        ) from None
 
 
 def _milliseconds(duration: timedelta) -> str:

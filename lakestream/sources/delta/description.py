@@ -21,7 +21,7 @@ _NO_RULES: Final = ChangeRules()
 _NO_OPTIONS: Final = StorageOptions()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class DeltaDescription:
     """A Delta table read as a stream of its appends.
 
@@ -42,6 +42,10 @@ class DeltaDescription:
     starting_timestamp: datetime | None = None
     asset_key: tuple[str, ...] | None = None
     options: StorageOptions = _NO_OPTIONS
+
+    def __repr__(self) -> str:
+        """Give the place without the secrets that a URI may hold."""
+        return f"DeltaDescription({self.location!r})"
 
     @property
     def kind(self) -> str:
@@ -74,7 +78,7 @@ class DeltaDescription:
 
     def open(self, context: SourceContext) -> DeltaReader:
         """Open a reader (reader.py)."""
-        from lakestream.sources.delta.reader import (  # noqa: PLC0415 - loads deltalake
+        from lakestream.sources.delta.reader import (
             DeltaReader,
         )
 

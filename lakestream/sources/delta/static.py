@@ -45,7 +45,7 @@ class StaticSnapshot(msgspec.Struct, frozen=True):
 
         Cost: two requests a file; memory is at most 64 MB of files and one batch.
         """
-        from lakestream.delta.reading import snapshot_rows  # noqa: PLC0415 - loads deltalake
+        from lakestream.delta.reading import snapshot_rows
 
         return snapshot_rows(self.address, self.snapshot)
 
@@ -62,6 +62,10 @@ class StaticDeltaTable(msgspec.Struct, frozen=True):
     path: PathLike
     asset_key: tuple[str, ...] | None = None
     options: StorageOptions = _NO_OPTIONS
+
+    def __repr__(self) -> str:
+        """Give the place without the secrets that a URI may hold."""
+        return f"StaticDeltaTable({self.location!r})"
 
     @property
     def kind(self) -> str:
@@ -90,8 +94,8 @@ class StaticDeltaTable(msgspec.Struct, frozen=True):
             SourceNotFoundError: There is no table.
             TableFeatureError, SourceError, StorageUnavailableError.
         """
-        from lakestream.delta.reading import newest_snapshot  # noqa: PLC0415 - loads deltalake
-        from lakestream.delta.table import TableAddress  # noqa: PLC0415 - loads deltalake
+        from lakestream.delta.reading import newest_snapshot
+        from lakestream.delta.table import TableAddress
 
         address = TableAddress.of(self.path, self.options)
         return StaticSnapshot(address, newest_snapshot(address))

@@ -72,6 +72,10 @@ class FilesDescription(msgspec.Struct, frozen=True):
     storage_options: StorageOptions
     filesystem: object | None = None
 
+    def __repr__(self) -> str:
+        """Give the place without the secrets that a URI may hold."""
+        return f"FilesDescription({self.location!r}, format={self.format.name!r})"
+
     @property
     def kind(self) -> str:
         """``files``."""
@@ -128,6 +132,6 @@ class FilesDescription(msgspec.Struct, frozen=True):
 
     def open(self, context: SourceContext) -> SourceReader:
         """Open a reader. Without any file yet its schema may be unknown."""
-        from lakestream.sources.files.reader import FilesReader  # noqa: PLC0415 - it knows its description
+        from lakestream.sources.files.reader import FilesReader
 
         return FilesReader(self, context)
