@@ -31,7 +31,7 @@ def delays_by_carrier(silver_flights: pl.LazyFrame) -> dg.MaterializeResult[None
 
 def _picture(delays: pl.DataFrame) -> str:
     """Draw the delays as a data URI."""
-    from matplotlib.figure import Figure  # noqa: PLC0415 - half a second that only this needs
+    from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()

@@ -36,10 +36,10 @@ def main() -> int:
         "DAGSTER_DISABLE_TELEMETRY": "1",
     }
     if os.environ.get("HEADLESS", "").lower() in _OFF:
-        from definitions.interactive import serve  # noqa: PLC0415 - one of two
+        from definitions.interactive import serve
 
         return serve(console, landing)
-    from definitions.headless import run_to_the_end  # noqa: PLC0415 - one of two
+    from definitions.headless import run_to_the_end
 
     return run_to_the_end(console, landing)
 

@@ -92,7 +92,7 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401 - a module's attributes are o
         return importlib.import_module("lakestream.functions")
     home = _HOMES.get(name)
     if home is None:
-        from lakestream.errors import near_names  # noqa: PLC0415 - only on the way to an error
+        from lakestream.errors import near_names
 
         raise AttributeError(f"lakestream has no {name!r}; {near_names(name, __all__)}")
     found = getattr(importlib.import_module(home), name)

@@ -103,7 +103,7 @@ def near_names(name: str, known: Iterable[str], *, most: int = 3) -> str:
     Returns:
         ``"did you mean 'a' or 'b'?"``, or the list of known names when none is close.
     """
-    import difflib  # noqa: PLC0415 - only mistakes pay its start-up time
+    import difflib
 
     names = sorted(set(known))
     folded = {each.lower(): each for each in names}

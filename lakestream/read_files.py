@@ -199,8 +199,8 @@ def read_files(
     Cost: one listing a discovery; memory does not grow with the number or size of files in a
     batch, beyond about 1 KB a file.
     """
-    from lakestream.sources.files.describe import describe_files  # noqa: PLC0415 - start-up
-    from lakestream.stream import Stream  # noqa: PLC0415 - start-up
+    from lakestream.sources.files.describe import describe_files
+    from lakestream.stream import Stream
 
     description = describe_files(
         path,

@@ -215,13 +215,13 @@ class StreamingTable:
         Args:
             time_budget_s: Stop looking after so many seconds; the next call goes on.
         """
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return overview.discover(self.definition, SYSTEM_CLOCK, time_budget_s=time_budget_s)
 
     def status(self) -> TableStatus:
         """Tell where the table stands, from the checkpoint; changes nothing."""
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return overview.status(self.definition, SYSTEM_CLOCK)
 
@@ -235,20 +235,20 @@ class StreamingTable:
             LakestreamError: What a run would stumble over: a misspelt column, a source that
                 is not there, a table of other types.
         """
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return overview.validate(self.definition, SYSTEM_CLOCK)
 
     def preview(self, n: int = 20) -> pa.Table:
         """Give the first rows that a first run would write; writes nothing."""
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return overview.preview(self.definition, SYSTEM_CLOCK, rows=n)
 
     @property
     def schema(self) -> pa.Schema:
         """The columns of the table: as stored when it exists, else as a run would make them."""
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return pyarrow_schema(overview.table_schema(self.definition, SYSTEM_CLOCK))
 
@@ -262,7 +262,7 @@ class StreamingTable:
         Raises:
             LakestreamError: The stream's columns are not known yet, or it cannot be planned.
         """
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return overview.column_lineage(self.definition, SYSTEM_CLOCK)
 
@@ -279,13 +279,13 @@ class StreamingTable:
 
     def files(self) -> Iterator[FileState]:
         """Tell of each discovered file what became of it, in the order of discovery."""
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return overview.files(self.definition, SYSTEM_CLOCK)
 
     def quarantine(self) -> pa.Table:
         """Give the records and files that went to quarantine: file, line, code, reason, raw."""
-        from lakestream.query import overview  # noqa: PLC0415 - a run does without
+        from lakestream.query import overview
 
         return overview.quarantine(self.definition, SYSTEM_CLOCK)
 
@@ -298,13 +298,13 @@ class StreamingTable:
 
         Stop the query first: a run that is under way is asked to end, but not waited for.
         """
-        from lakestream.query import admin  # noqa: PLC0415 - a run does without
+        from lakestream.query import admin
 
         return admin.reset(self.definition, SYSTEM_CLOCK, truncate=truncate)
 
     def reset_report(self) -> ResetReport:
         """Tell what ``reset`` would forget; changes nothing."""
-        from lakestream.query import admin  # noqa: PLC0415 - a run does without
+        from lakestream.query import admin
 
         return admin.reset_report(self.definition, SYSTEM_CLOCK)
 

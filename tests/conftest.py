@@ -30,7 +30,7 @@ class MotoServer:
 
 @pytest.fixture(scope="session")
 def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoServer]:
-    import boto3  # noqa: PLC0415 - only sessions that talk to S3 pay for it
+    import boto3
 
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -63,7 +63,7 @@ def _pandas(table: StreamingTable, columns: Columns) -> pd.DataFrame:
 
 
 def _polars(table: StreamingTable, columns: Columns) -> pl.DataFrame:
-    import polars as pl  # noqa: PLC0415 - only where it is annotated
+    import polars as pl
 
     found = pl.from_arrow(_arrow(table, columns))
     assert isinstance(found, pl.DataFrame)  # noqa: S101 - a table never gives a Series
@@ -71,8 +71,8 @@ def _polars(table: StreamingTable, columns: Columns) -> pl.DataFrame:
 
 
 def _polars_lazy(table: StreamingTable, columns: Columns) -> pl.LazyFrame:
-    import polars as pl  # noqa: PLC0415 - only where it is annotated
-    from polars.io.plugins import register_io_source  # noqa: PLC0415 - the same
+    import polars as pl
+    from polars.io.plugins import register_io_source
 
     empty = pl.from_arrow(table.schema.empty_table())
     assert isinstance(empty, pl.DataFrame)  # noqa: S101 - a table never gives a Series
@@ -98,7 +98,7 @@ def _polars_lazy(table: StreamingTable, columns: Columns) -> pl.LazyFrame:
 
 
 def _duckdb(table: StreamingTable, columns: Columns) -> duckdb.DuckDBPyRelation:
-    from lakestream.sql.user_relation import relation_of  # noqa: PLC0415 - only where it is annotated
+    from lakestream.sql.user_relation import relation_of
 
     return relation_of(_arrow(table, columns))
 

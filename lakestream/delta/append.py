@@ -51,7 +51,7 @@ def append(
     Delivery: whatever is raised, the commit may have happened; look at the marks again.
     Atomic: yes. Files of a commit that failed stay behind until a vacuum.
     """
-    from deltalake import (  # noqa: PLC0415 - a run with nothing new does without
+    from deltalake import (
         CommitProperties,
         Transaction,
         WriterProperties,

@@ -35,7 +35,7 @@ def is_panic(error: BaseException) -> bool:
 
 def translate(error: BaseException, *, where: str, otherwise: Otherwise) -> LakestreamError:
     """Give the lakestream error for what a call into deltalake raised, by class alone."""
-    from deltalake.exceptions import (  # noqa: PLC0415 - a run with nothing new does without
+    from deltalake.exceptions import (
         CommitFailedError,
         SchemaMismatchError,
         TableNotFoundError,

@@ -196,8 +196,8 @@ def _has_int96(have: t.Struct, want: t.Struct) -> bool:
 
 
 def _int96_batches(source: BinaryIO) -> Iterator[RecordBatch]:
-    import pyarrow as pa  # noqa: PLC0415 - 0.3 s that only INT96 files pay
-    import pyarrow.parquet as pq  # noqa: PLC0415 - the same
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     parquet = pq.ParquetFile(
         pa.PythonFile(cast("io.IOBase", source), mode="r"), coerce_int96_timestamp_unit="us"

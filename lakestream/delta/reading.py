@@ -76,7 +76,7 @@ def read_table(
         UnknownColumnError: One of ``columns`` is no column.
         TableFeatureError, SourceError, StorageUnavailableError.
     """
-    import pyarrow as pa  # noqa: PLC0415 - 0.3 s that only its users pay
+    import pyarrow as pa
 
     address = TableAddress.of(path, options)
     rows = snapshot_rows(address, newest_snapshot(address), columns)

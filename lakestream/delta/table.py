@@ -98,8 +98,8 @@ def open_table(
 
     Cost: the newest checkpoint and the log entries behind it (5 to 20 ms locally).
     """
-    from deltalake import DeltaTable  # noqa: PLC0415 - a run with nothing new does without
-    from deltalake.exceptions import TableNotFoundError  # noqa: PLC0415 - a run with nothing new does without
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
 
     otherwise = Otherwise(
         failure,
@@ -129,7 +129,7 @@ def create_table(
         SinkError: It could not be created.
         StorageUnavailableError: The storage did not answer.
     """
-    from deltalake import CommitProperties, DeltaTable  # noqa: PLC0415 - a run with nothing new does without
+    from deltalake import CommitProperties, DeltaTable
 
     otherwise = Otherwise(SinkError, "the table could not be created", "the cause below says why")
     try:

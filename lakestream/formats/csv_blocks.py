@@ -101,7 +101,7 @@ class BlockReader:
     def _parse(self, records: bytes, width: int) -> list[Column] | None:
         """Parse plain records with pyarrow; None when it refuses one of them."""
         pa, d = pyarrow(), self._splitter.dialect
-        import pyarrow.csv as pa_csv  # noqa: PLC0415 - as lazy_pyarrow says
+        import pyarrow.csv as pa_csv
 
         names = [str(at) for at in range(width)]
         nulls = [] if self._splitter.trims else ["", d.null_value]

@@ -79,7 +79,7 @@ class Validator(msgspec.Struct, frozen=True):
             case t.Decimal():
                 return decimal.Decimal
             case t.Array(element):
-                return list[self.value(element)]  # type: ignore[misc]
+                return list[self.value(element)]  # type: ignore[misc] # a type made at run time
             case t.Struct():
                 return self._struct(kind, forbid_unknown=self.forbid_unknown)
             case _:

@@ -19,14 +19,14 @@ Column: TypeAlias = Any
 
 def pyarrow() -> Any:  # noqa: ANN401 - see above
     """Give the module ``pyarrow``."""
-    import pyarrow as pa  # noqa: PLC0415 - see above
+    import pyarrow as pa
 
     return pa
 
 
 def compute() -> Any:  # noqa: ANN401 - see above
     """Give the module ``pyarrow.compute``."""
-    import pyarrow.compute as pc  # noqa: PLC0415 - see above
+    import pyarrow.compute as pc
 
     return pc
 

@@ -111,7 +111,7 @@ class ParquetFormat:
 
 
 def _opened(data: bytes) -> Any:  # noqa: ANN401 - pyarrow's, as lazy_pyarrow says
-    import pyarrow.parquet as pq  # noqa: PLC0415 - as lazy_pyarrow says
+    import pyarrow.parquet as pq
 
     return pq.ParquetFile(
         pyarrow().BufferReader(data),

@@ -5,6 +5,8 @@ Spark's answers). Where PySpark takes a column or its name, a text is a name; wr
 ``F.lit("text")`` for a text. More of Spark SQL's functions can be called in ``F.expr("...")``.
 """
 
+
+
 # ruff: noqa: A004 - PySpark's names
 
 from lakestream.functions.nested import (

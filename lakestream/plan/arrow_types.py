@@ -60,7 +60,7 @@ def arrow_schema(schema: t.Struct) -> Schema:
 
 def pyarrow_schema(schema: t.Struct) -> pa.Schema:
     """Give a Spark schema as pyarrow's, which is imported only now."""
-    import pyarrow as pa  # noqa: PLC0415 - costs start-up time
+    import pyarrow as pa
 
     return pa.schema(arrow_schema(schema))  # type: ignore[arg-type] # the stubs know no C schema
 

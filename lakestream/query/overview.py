@@ -121,7 +121,7 @@ def table_schema(definition: QueryDefinition, clock: Clock) -> Struct:
 
 def column_lineage(definition: QueryDefinition, clock: Clock) -> dict[str, list[Origin]]:
     """Give, for each column, the sources' and static tables' columns that it is made of."""
-    from lakestream.sql import analysis  # noqa: PLC0415 - costs start-up time
+    from lakestream.sql import analysis
 
     with _rehearsal(definition, clock) as (query, _):
         return analysis.column_lineage(definition.plan, PlanRunner(query).leaf_schemas())

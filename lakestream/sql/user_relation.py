@@ -11,6 +11,6 @@ if TYPE_CHECKING:
 
 def relation_of(table: pa.Table) -> duckdb.DuckDBPyRelation:
     """Give a table as a relation of its own in-memory connection, which it keeps open."""
-    import duckdb  # noqa: PLC0415 - costs start-up time
+    import duckdb
 
     return duckdb.connect().from_arrow(table)

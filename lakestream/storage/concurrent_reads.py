@@ -31,20 +31,19 @@ def read_in_order(
     with ThreadPoolExecutor(min(threads, len(infos)), "lakestream-read") as pool:
         pending: deque[tuple[int, Future[bytes]]] = deque()
         buffered = 0
-        position = 0
         try:
-            while pending or position < len(infos):
-                while position < len(infos) and len(pending) < threads:
-                    size = infos[position].size_bytes
-                    if pending and buffered + size > max_buffered_bytes:
-                        break
-                    pending.append((size, pool.submit(read, infos[position])))
-                    buffered += size
-                    position += 1
-                size, future = pending.popleft()
-                result = _result(future)
-                yield result
-                buffered -= size
+            for info in infos:
+                # Make room first: what was taken by the caller does not count any more.
+                while pending and (
+                    len(pending) >= threads or buffered + info.size_bytes > max_buffered_bytes
+                ):
+                    size, future = pending.popleft()
+                    yield _result(future)
+                    buffered -= size
+                pending.append((info.size_bytes, pool.submit(read, info)))
+                buffered += info.size_bytes
+            for _, future in pending:
+                yield _result(future)
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 

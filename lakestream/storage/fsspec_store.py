@@ -133,7 +133,7 @@ def open_filesystem(uri: str, options: Mapping[str, object]) -> AbstractFileSyst
         ConfigError: No installed library speaks its scheme.
     """
     # Imported here because it costs start-up time; it has no types.
-    import fsspec  # type: ignore[import-untyped]
+    import fsspec  # type: ignore[import-untyped] # it has no types
 
     try:
         filesystem, _ = fsspec.core.url_to_fs(uri, **options)

@@ -49,7 +49,7 @@ class LocalLogStore:
             try:
                 created = _link(temporary, path)
             finally:
-                os.unlink(temporary)  # noqa: PTH108
+                os.unlink(temporary)
             _sync_folder(folder)
         except OSError as error:
             if error.errno in _NO_LINKS:
@@ -64,7 +64,7 @@ class LocalLogStore:
     def get(self, key: str) -> bytes:
         """Read one entry whole."""
         try:
-            with open(self._path(key), "rb") as file:  # noqa: PTH123 - half of Path's cost
+            with open(self._path(key), "rb") as file:
                 return file.read()
         except OSError as error:
             raise local_files.mapped(error, f"{self._root}/{key}") from error
@@ -82,7 +82,7 @@ class LocalLogStore:
         for key in keys:
             path = self._path(key)
             try:
-                os.unlink(path)  # noqa: PTH108
+                os.unlink(path)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
@@ -92,7 +92,7 @@ class LocalLogStore:
     def _drop_empty(self, folder: str) -> None:
         while len(folder) > len(self._root):
             try:
-                os.rmdir(folder)  # noqa: PTH106
+                os.rmdir(folder)
             except OSError:
                 return  # it has entries, or somebody is faster
             folder = folder.rpartition("/")[0]
@@ -114,14 +114,14 @@ def _write(folder: str, path: str, data: bytes) -> None:
             if not left:  # another process deletes the empty folder again and again
                 raise
     try:
-        with open(descriptor, "wb", buffering=0) as file:  # noqa: PTH123
+        with open(descriptor, "wb", buffering=0) as file:
             view = memoryview(data)
             while view:
                 view = view[file.write(view) or 0 :]
             os.fsync(descriptor)
     except BaseException:
         with contextlib.suppress(OSError):
-            os.unlink(path)  # noqa: PTH108
+            os.unlink(path)
         raise
 
 
@@ -134,7 +134,7 @@ def _link(temporary: str, path: str) -> bool:
 
 
 def _make_folder(folder: str) -> None:
-    if os.path.isdir(folder):  # noqa: PTH112
+    if os.path.isdir(folder):
         return
     missing = []
     path = Path(folder)
@@ -157,16 +157,20 @@ def _sync_folder(folder: str) -> None:
 def _files_below(top: str, after: str, skip: int, where: str) -> Iterator[str]:
     folders = [top]
     while folders:
-        try:
-            with os.scandir(folders.pop()) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        # "0" follows "/": no key in the folder is greater than its path + "0".
-                        if f"{entry.path[skip:]}0" > after:
-                            folders.append(entry.path)
-                    elif not entry.name.startswith(TEMPORARY):
-                        yield entry.path
-        except (FileNotFoundError, NotADirectoryError):
-            continue
-        except OSError as error:
-            raise local_files.mapped(error, where) from error
+        for entry in _entries(folders.pop(), where):
+            if not entry.is_dir(follow_symlinks=False):
+                if not entry.name.startswith(TEMPORARY):
+                    yield entry.path
+            # "0" follows "/": no key in the folder is greater than its path + "0".
+            elif f"{entry.path[skip:]}0" > after:
+                folders.append(entry.path)
+
+
+def _entries(folder: str, where: str) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return list(entries)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        raise local_files.mapped(error, where) from error

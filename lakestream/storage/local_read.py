@@ -98,7 +98,7 @@ class LocalReadStore:
         try:
             descriptor = os.open(path, _FLAGS)
         except OSError as error:
-            if os.path.islink(path):  # noqa: PTH114 - Path drops odd names
+            if os.path.islink(path):
                 raise ObjectChangedError("a link stands where a file was", where=where) from error
             raise local_files.mapped(error, where) from error
         try:
@@ -142,9 +142,9 @@ class LocalReadStore:
     def _checked_path(self, key: str) -> str:
         """Give the path of a key that did not come with a version tag from our own listing."""
         path = self._path(key)
-        folder = os.path.realpath(os.path.dirname(path))  # noqa: PTH120
+        folder = os.path.realpath(os.path.dirname(path))
         root = os.path.realpath(self._root)
-        if folder != os.path.dirname(os.path.join(root, path[self._skip :])):  # noqa: PTH118, PTH120
+        if folder != os.path.dirname(os.path.join(root, path[self._skip :])):
             raise ObjectNotFoundError("a link leads away from the root", where=self._where(key))
         return path
 

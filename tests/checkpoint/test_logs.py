@@ -132,7 +132,7 @@ _READERS = [
 
 
 @pytest.mark.parametrize(("data", "read", "whole"), _READERS)
-def test_entry_when_cut_anywhere_is_corrupt(data: bytes, read, whole: object) -> None:  # noqa: ANN001 - three kinds
+def test_entry_when_cut_anywhere_is_corrupt(data: bytes, read, whole: object) -> None:
     assert read(data) == whole
     for end in range(len(data)):
         with pytest.raises(CheckpointCorruptError):
@@ -140,7 +140,7 @@ def test_entry_when_cut_anywhere_is_corrupt(data: bytes, read, whole: object) ->
 
 
 @pytest.mark.parametrize(("data", "read", "whole"), _READERS)
-def test_entry_when_any_bit_flips_is_never_another_value(data: bytes, read, whole: object) -> None:  # noqa: ANN001
+def test_entry_when_any_bit_flips_is_never_another_value(data: bytes, read, whole: object) -> None:
     for position in range(len(data) * 8):
         flipped = bytearray(data)
         flipped[position // 8] ^= 1 << position % 8

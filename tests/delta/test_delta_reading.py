@@ -178,10 +178,10 @@ def test_table_under_an_odd_path_is_written_and_read(tmp_path: Path) -> None:
 
 def test_read_delta_and_table_describe_leaves_without_reading() -> None:
     stream = read_delta("s3://lake/orders", starting_version="latest", ignore_deletes=True)
-    description = stream.plan.description  # type: ignore[union-attr]
+    description = stream.plan.description
     assert isinstance(description, DeltaDescription)
     assert description.rules.ignore_deletes
-    static = table("s3://lake/airlines").plan.description  # type: ignore[union-attr]
+    static = table("s3://lake/airlines").plan.description
     assert isinstance(static, StaticDeltaTable)
 
 

@@ -84,5 +84,5 @@ def test_record_batches_when_not_consumed_release_the_stream() -> None:
     batch = RecordBatch([Array([1], DataType.int64())], schema=Schema([SCHEMA.field("a")]))
     stream = record_batches(RecordBatchReader.from_batches(batch.schema, [batch]))
     next(stream)
-    stream.close()  # type: ignore[attr-defined]
+    stream.close()
     assert batch.num_rows == 1

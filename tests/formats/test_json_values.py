@@ -336,7 +336,7 @@ def test_decode_when_closed_early_leaves_no_thread_and_closes_its_input() -> Non
     rows = JsonFormat().decode(endless(), plan_of("a INT"), Outcomes([FileOutcome()]))
     assert next(rows).batch.num_rows > 0
     assert threading.active_count() > before
-    rows.close()  # type: ignore[attr-defined]
+    rows.close()
     assert threading.active_count() == before
     assert closed == [True]
 

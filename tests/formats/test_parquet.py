@@ -63,7 +63,7 @@ VALUES: dict[Any, list[Any]] = {
     pa.string(): ["a", "é", None], pa.large_string(): ["a", None], pa.binary(): [b"\xff", None],
     pa.date32(): [dt.date(2024, 1, 1), None], pa.decimal128(10, 2): [Decimal("1.50"), None],
     pa.timestamp("us", "UTC"): [dt.datetime(2024, 1, 1, tzinfo=dt.UTC), None],
-    pa.timestamp("ms"): [dt.datetime(2024, 1, 1), None],  # noqa: DTZ001 - it has no zone
+    pa.timestamp("ms"): [dt.datetime(2024, 1, 1), None],
 }  # fmt: skip
 
 
@@ -176,7 +176,7 @@ def test_parquet_columns_match_by_name_and_missing_ones_are_null() -> None:
         (pa.array([7], pa.int64()), "DECIMAL(20,0)", Decimal(7)),
         (pa.array([1.5], pa.float32()), "DOUBLE", 1.5),
         (pa.array([Decimal("1.5")], pa.decimal128(4, 1)), "DECIMAL(10,2)", Decimal("1.50")),
-        (pa.array([dt.date(2024, 1, 1)]), "TIMESTAMP_NTZ", dt.datetime(2024, 1, 1)),  # noqa: DTZ001
+        (pa.array([dt.date(2024, 1, 1)]), "TIMESTAMP_NTZ", dt.datetime(2024, 1, 1)),
         (pa.array([2**64 - 1], pa.uint64()), "DECIMAL(20,0)", Decimal(2**64 - 1)),
         (pa.array([1_000_000_001], pa.timestamp("ns")), "TIMESTAMP",
          dt.datetime(1970, 1, 1, 0, 0, 1, tzinfo=dt.UTC)),

@@ -92,7 +92,7 @@ def test_schema_over_a_limit_is_rejected() -> None:
     deep: t.SparkType = t.INT
     for _ in range(MAX_DEPTH):
         deep = t.Struct((("a", deep),))
-    check_limits(deep)  # type: ignore[arg-type]
+    check_limits(deep)
     with pytest.raises(SchemaRejectedError):
         check_limits(t.Struct((("a", deep),)))
 

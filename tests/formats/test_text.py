@@ -11,7 +11,7 @@ PLAN = plan_of("value STRING", rescued=None)
 
 
 def values(data: bytes, *, step: int | None = None, **options: object) -> list[str | None]:
-    form = TextFormat(**options)  # type: ignore[arg-type]
+    form = TextFormat(**options)
     return [row["value"] for row in decode(form, {"a": data}, PLAN, step=step).rows]
 
 

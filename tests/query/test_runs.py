@@ -128,7 +128,7 @@ def test_replay_when_a_quarantined_file_was_mended_then_its_rows_come_once(
     table = orders_of(tmp_path)
     table.run()
     assert [each.state for each in table.files()] == ["committed", "quarantined"]
-    import gzip  # noqa: PLC0415 - only here
+    import gzip
 
     (landing / "b.json.gz").write_bytes(gzip.compress(b'{"name": "b", "n": 1}\n'))
     table.run(discovery=DiscoveryFilter(requeue=True))
@@ -163,7 +163,7 @@ def test_start_when_files_keep_landing_then_each_is_taken_until_stopped(
 def test_start_when_a_batch_fails_then_await_raises_with_the_cause(
     tmp_path: Path, landing: Path
 ) -> None:
-    import pyarrow as pa  # noqa: PLC0415 - only here
+    import pyarrow as pa
 
     land(landing, "a")
 

@@ -49,7 +49,7 @@ def module(tmp_path: Path) -> types.ModuleType:
     (landing / "a.json").write_text("\n".join(json.dumps(row) for row in rows))
     found = types.ModuleType("declared_tables")
     sys.modules[found.__name__] = found
-    exec(MODULE.format(lake=tmp_path / "lake", landing=landing), vars(found))  # noqa: S102
+    exec(MODULE.format(lake=tmp_path / "lake", landing=landing), vars(found))
     return found
 
 

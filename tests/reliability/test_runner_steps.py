@@ -75,7 +75,7 @@ STEPS = ("plan", "inspect", "read", "sink_commit", "commit_log", "committed")
 def _steps(runner: Runner) -> itertools.chain[None]:
     """Run one batch as a generator that pauses before each of ``STEPS``."""
 
-    def batch():  # type: ignore[no-untyped-def] # noqa: ANN202 - a coroutine of pauses
+    def batch():  # type: ignore[no-untyped-def]
         yield
         plan = runner.plan()
         yield
@@ -176,7 +176,7 @@ def test_z5_checkpoint_when_shared_by_a_query_of_another_name_then_it_is_refused
     pipeline: Pipeline,
 ) -> None:
     pipeline.table.run()
-    import lakestream as ls  # noqa: PLC0415
+    import lakestream as ls
 
     @ls.streaming_table(str(pipeline.table_folder), name="silver")
     def silver() -> ls.Stream:

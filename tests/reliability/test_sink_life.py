@@ -65,7 +65,7 @@ def test_s3_table_when_deleted_then_the_next_batch_stops(pipeline: Pipeline) -> 
 def test_s3_table_when_made_anew_at_its_path_then_no_row_enters_it(
     pipeline: Pipeline, handle: str
 ) -> None:
-    import pyarrow as pa  # noqa: PLC0415
+    import pyarrow as pa
 
     runner = Runner(pipeline, most_files=1)
     if handle == "kept":

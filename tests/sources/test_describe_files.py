@@ -162,7 +162,7 @@ def test_limits_when_declared_are_kept() -> None:
 
 def test_description_when_pickled_is_itself() -> None:
     found = _describe(path_glob_filter="*.json", schema="a INT")
-    assert pickle.loads(pickle.dumps(found)) == found  # noqa: S301 - our own bytes
+    assert pickle.loads(pickle.dumps(found)) == found
 
 
 @pytest.mark.parametrize(

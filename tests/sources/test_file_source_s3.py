@@ -15,7 +15,7 @@ from lakestream.storage.options import StorageOptions
 
 @pytest.fixture
 def bucket(moto_server: Any) -> Any:
-    import boto3  # noqa: PLC0415 - only S3 tests pay for it
+    import boto3
 
     client = boto3.client(
         "s3",

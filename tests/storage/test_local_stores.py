@@ -76,7 +76,7 @@ def test_local_store_when_a_file_grows_is_another_version(tmp_path: Path) -> Non
     "name", [b"new\nline", b"bad\xff\xfe", b"back\\slash", b"..a", b"\xf4\x8f\xbe\x80", b"\x1b[31m"]
 )
 def test_local_store_when_a_name_is_odd_reads_it_by_its_key(tmp_path: Path, name: bytes) -> None:
-    with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:  # noqa: PTH118, PTH123
+    with open(os.path.join(os.fsencode(tmp_path), name), "wb") as file:
         file.write(b"odd")
     store = stores.open_read_store(tmp_path)
     (key,) = listed(store)

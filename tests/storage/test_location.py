@@ -15,7 +15,7 @@ def test_env_when_joined_shows_its_name_only(monkeypatch: pytest.MonkeyPatch) ->
     assert path.display == str(path) == display(path) == "$LAKE/bronze/orders/x"
     assert "secret" not in repr(path)
     assert resolve(path) == "s3://secret-bucket/bronze/orders/x"
-    assert pickle.loads(pickle.dumps(path)) == path  # noqa: S301 - our own
+    assert pickle.loads(pickle.dumps(path)) == path
     assert parse_location(path).uri == "s3://secret-bucket/bronze/orders/x"
 
 

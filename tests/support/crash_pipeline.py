@@ -66,7 +66,7 @@ def table_rows(table: StreamingTable) -> Counter[tuple[object, ...]]:
 
 def check_table(folder: Path, landing: Path, table: StreamingTable) -> str:
     """Hold the table against the raw files; give "" or what is wrong."""
-    from support.oracle import rows_of_files  # noqa: PLC0415 - after the fork
+    from support.oracle import rows_of_files
 
     wanted, found = rows_of_files(landing, COLUMNS), table_rows(table)
     if wanted != found:

@@ -192,7 +192,7 @@ def _schema(schema: object, reader: Format) -> t.Struct | None:
     if isinstance(schema, t.Struct):
         return schema
     if hasattr(schema, "__arrow_c_schema__"):
-        from lakestream.plan.arrow_types import spark_schema  # noqa: PLC0415 - loads arro3
+        from lakestream.plan.arrow_types import spark_schema
 
         return spark_schema(schema)
     raise ConfigError(
