@@ -23,7 +23,7 @@ ParseMode = Literal["permissive", "dropmalformed", "failfast"]
 UnknownFields = Literal["rescue", "evolve", "ignore", "fail"]
 
 
-class InputFile(msgspec.Struct, frozen=True):
+class InputFile(msgspec.Struct, frozen=True, gc=False):
     """One planned file version, as a format sees it.
 
     Args:
@@ -45,12 +45,14 @@ class FileChunk(msgspec.Struct, frozen=True):
         data: Some bytes; at most a few MB, except where ``whole_files`` asks for all.
         last: True on the file's last chunk (small files have one chunk).
         failure: The file could not be read on (gone, corrupt, truncated): no more chunks follow.
+        fits: What ``infer`` said of a sample that is this whole file.
     """
 
     file: InputFile
     data: bytes
     last: bool
     failure: LakestreamError | None = None
+    fits: Struct | None = None
 
 
 class FileOutcome(msgspec.Struct):
@@ -128,18 +130,21 @@ class DecodedBatch(msgspec.Struct, frozen=True):
     runs: Sequence[tuple[int, int]]
 
 
-class Sample(msgspec.Struct, frozen=True):
+class Sample(msgspec.Struct):
     """The beginning of one file, for inference, decompressed.
 
     Args:
         uri: Whose.
         data: Its first bytes.
         whole: True when ``data`` is the whole file.
+        fits: Set by ``infer``: the schema that every record was found to fit without a flaw, so
+            that ``decode`` need not look again; None where that is not known.
     """
 
     uri: str
     data: bytes
     whole: bool
+    fits: Struct | None = None
 
 
 class Format(Protocol):

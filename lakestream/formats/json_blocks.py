@@ -8,6 +8,7 @@ cut there. Memory is one chunk, one block, and one unfinished record of at most
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Final
 
@@ -16,15 +17,19 @@ import msgspec
 from lakestream.errors import LakestreamError
 from lakestream.formats.base import FileChunk, InputFile
 from lakestream.limits import MAX_RECORD_BYTES
+from lakestream.plan.types import Struct
 
 BLOCK_BYTES: Final = 2**20
 #: What is kept of a record over the limit, for quarantine.
 _KEPT_OF_OVERLONG: Final = 64 * 2**10
 BOM: Final = b"\xef\xbb\xbf"
+#: A line end that is not between a "}" and a "{", or behind the "}" at the end; quicker than
+#: counting those that are.
+_BROKEN_BORDER: Final = re.compile(rb"\n(?:[^{]|(?<!}\n))")
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class Part(msgspec.Struct):
+class Part(msgspec.Struct, gc=False):
     """Lines of one file in a block, blank ones included.
 
     Args:
@@ -47,6 +52,7 @@ class Block(msgspec.Struct):
         records: The same as single records where they are not lines (``multi_line``).
         overlong: True when this is the beginning of one record over the limit.
         failures: Files that could not be read on, at this place in the order.
+        fits: The schema that each record is known to fit already, alone on its line.
     """
 
     data: bytes = b""
@@ -54,6 +60,7 @@ class Block(msgspec.Struct):
     records: list[bytes] | None = None
     overlong: bool = False
     failures: list[tuple[InputFile, LakestreamError]] = msgspec.field(default_factory=list)
+    fits: Struct | None = None
 
     @property
     def lines(self) -> int:
@@ -65,6 +72,16 @@ class Block(msgspec.Struct):
         if self.records is not None:
             return self.records
         return [self.data] if self.overlong else self.data.split(b"\n")
+
+
+def are_lines(records: bytes, lines: int) -> bool:
+    """Tell whether valid JSON objects, as many as there are lines, stand on one line each.
+
+    A ``}`` stands before a ``{`` only between two records.
+    """
+    if _BROKEN_BORDER.search(records) is None:
+        return True
+    return records.count(b"}\r\n{") == lines - 1
 
 
 class _LineCutter:
@@ -82,6 +99,8 @@ class _LineCutter:
         self._started = False
         self._head = b""
         self._skipping = False
+        self._chunk_fits: Struct | None = None
+        self._fits: Struct | None = None
 
     def feed(self, chunk: FileChunk) -> Iterator[Block]:
         """Take a chunk and give the blocks that it completes."""
@@ -89,6 +108,7 @@ class _LineCutter:
             self._fail(chunk.file, chunk.failure)
             return
         data = chunk.data
+        self._chunk_fits = chunk.fits
         if not self._started:
             data = self._head + data
             if len(data) < len(BOM) and not chunk.last:
@@ -103,7 +123,8 @@ class _LineCutter:
     def flush(self) -> Iterator[Block]:
         """Give what is gathered, if anything is."""
         if self._pieces or self._failures:
-            yield Block(b"".join(self._pieces), self._parts, failures=self._failures)
+            data = b"".join(self._pieces)
+            yield Block(data, self._parts, failures=self._failures, fits=self._fits)
         self._pieces, self._size, self._parts, self._failures = [], 0, [], []
 
     def _take(self, file: InputFile, data: bytes) -> Iterator[Block]:
@@ -165,6 +186,10 @@ class _LineCutter:
             yield from self._overlong(file, data[:_KEPT_OF_OVERLONG])
             self._line += 1
             return
+        if not self._pieces:
+            self._fits = self._chunk_fits
+        elif self._fits is not self._chunk_fits:
+            self._fits = None
         lines = data.count(b"\n")
         self._pieces.append(data)
         self._size += len(data)

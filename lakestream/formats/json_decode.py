@@ -21,7 +21,7 @@ from lakestream.errors import BadRecordError, NewColumnsError, SourceError
 from lakestream.formats.base import BadRecord, DecodedBatch, DecodePlan, InputFile, Outcomes
 from lakestream.formats.c_stream import ArrowStreamError, record_batches
 from lakestream.formats.infer import merge_kinds, settled
-from lakestream.formats.json_blocks import Block, Part
+from lakestream.formats.json_blocks import Block, Part, are_lines
 from lakestream.formats.json_escapes import with_plain_pairs
 from lakestream.formats.json_exact import BadLineError, ExactPath, ExactRules
 from lakestream.formats.json_validator import REFUSALS, DecimalCheck, Validator
@@ -32,10 +32,9 @@ from lakestream.plan.arrow_types import arrow_schema
 
 #: arrow-rs parses nested rows twice as slowly at 64k rows a batch as at 2k to 8k.
 _BATCH_ROWS: Final = 4096
-_RECORD_BORDERS: Final = (b"}\n{", b"}\r\n{")
 
 
-class FileTally(msgspec.Struct):
+class FileTally(msgspec.Struct, gc=False):
     """What one block adds to one file's outcome."""
 
     rows: int = 0
@@ -99,6 +98,7 @@ class BlockDecoder:
         filled = t.Struct(tuple(each for each in plan.schema.fields if each[0] not in reserved))
         rows = validator.rows(filled, reserved=reserved)
         self._decoder = msgspec.json.Decoder(rows)
+        self._inferable = filled if not validator.exact_only else None
         self._decimals = DecimalCheck(filled)
         self._exact = ExactPath(filled, validator, rules, reserved=reserved)
         rescued = ((plan.rescued_column, t.STRING),) if plan.rescued_column is not None else ()
@@ -153,6 +153,8 @@ class BlockDecoder:
 
     def _takes_whole(self, block: Block) -> bool:
         """Tell whether every line of a block is one record that the validator takes."""
+        if block.fits is not None and block.fits == self._inferable:
+            return True
         try:
             rows = self._decoder.decode_lines(block.data)
         except REFUSALS:
@@ -160,10 +162,7 @@ class BlockDecoder:
         if len(rows) != block.lines or not self._decimals.accepts(rows):
             return False
         # As many records as lines is not one on each: two on a line make up for a blank one.
-        # In valid JSON a "}" stands before a "{" only between two records.
-        return block.records is not None or any(
-            block.data.count(border) == block.lines - 1 for border in _RECORD_BORDERS
-        )
+        return block.records is not None or are_lines(block.data, block.lines)
 
     def _judge_overlong(self, block: Block) -> Judged:
         judged = Judged(block, [], [], {}, exact=True)

@@ -14,6 +14,7 @@ import msgspec
 from lakestream.errors import SchemaInferenceError
 from lakestream.formats.base import Sample
 from lakestream.formats.infer import (
+    MIXED,
     FloatLiteral,
     InferenceRules,
     TooDeepError,
@@ -21,7 +22,7 @@ from lakestream.formats.infer import (
     merge_kinds,
     settled,
 )
-from lakestream.formats.json_blocks import BOM, document_records
+from lakestream.formats.json_blocks import BOM, are_lines, document_records
 from lakestream.formats.json_validator import REFUSALS, Validator
 from lakestream.formats.schema import check_limits
 from lakestream.plan import types as t
@@ -40,18 +41,40 @@ class _Inference:
         self.kind: t.SparkType = t.VOID
         self._walked = 0
         self._decoder: msgspec.json.Decoder[msgspec.Struct] | None = None
+        self._fitting: list[Sample] = []
 
-    def see(self, records: bytes) -> None:
-        """Look at lines."""
+    def see_sample(self, sample: Sample) -> None:
+        """Look at the lines of a sample, and note it when each is a record without a flaw."""
+        rows = 0
+        for piece in _pieces(sample):
+            found = self._see(piece)
+            rows = -1 if found is None or rows < 0 else rows + found
+        if rows > 0 and sample.whole:
+            data = sample.data.removeprefix(BOM)
+            lines = data.count(b"\n")
+            if rows == lines and data.endswith(b"\n") and are_lines(data, lines):
+                self._fitting.append(sample)
+
+    def _see(self, records: bytes) -> int | None:
+        """Look at lines; give the records when they were all as the ones before."""
         if self._decoder is not None:
             try:
-                self._decoder.decode_lines(records)
+                return len(self._decoder.decode_lines(records))
             except REFUSALS:
                 pass
-            else:
-                return
         for record in records.split(b"\n"):
             self.see_record(record)
+        return None
+
+    def tell(self, schema: t.Struct) -> None:
+        """Tell the samples that fit the inferred schema so.
+
+        What decoded them was at least as strict as decoding by ``schema`` is, but for values of
+        mixed types and objects without a field, which both end as strings.
+        """
+        if not _is_lax(self.kind):
+            for sample in self._fitting:
+                sample.fits = schema
 
     def see_record(self, record: bytes) -> None:
         """Look at one record; what is no record is none here either."""
@@ -86,6 +109,7 @@ class _Inference:
             check_limits(self.kind, where="schema inference")
 
     def _make_decoder(self) -> None:
+        self._fitting.clear()
         strict = _strict(self.kind)
         if isinstance(strict, t.Struct):
             self._decoder = msgspec.json.Decoder(_VALIDATOR.rows(strict))
@@ -102,6 +126,16 @@ def _strict(kind: t.SparkType) -> t.SparkType:
             return t.Struct(tuple((name, _strict(each)) for name, each in fields))
         case _:
             return kind
+
+
+def _is_lax(kind: t.SparkType) -> bool:
+    match kind:
+        case t.Array(element):
+            return _is_lax(element)
+        case t.Struct(fields):
+            return not fields or any(_is_lax(each) for _, each in fields)
+        case _:
+            return kind == MIXED
 
 
 def _is_empty(kind: t.SparkType) -> bool:
@@ -149,8 +183,7 @@ def infer_schema(
             for record in document_records(sample.data) if sample.whole else ():
                 found.see_record(record)
         else:
-            for piece in _pieces(sample):
-                found.see(piece)
+            found.see_sample(sample)
     if not isinstance(found.kind, t.Struct):
         raise SchemaInferenceError(
             "no JSON object in any of the sampled files",
@@ -159,4 +192,7 @@ def infer_schema(
     fields = found.kind.fields
     if drop_empty:
         fields = tuple(each for each in fields if not _is_empty(each[1]))
-    return t.Struct(tuple((name, settled(kind)) for name, kind in fields))
+    schema = t.Struct(tuple((name, settled(kind)) for name, kind in fields))
+    if len(fields) == len(found.kind.fields):
+        found.tell(schema)
+    return schema

@@ -12,7 +12,7 @@ from arro3.core import RecordBatch
 from lakestream.errors import LakestreamError
 
 
-class ObjectInfo(msgspec.Struct, frozen=True):
+class ObjectInfo(msgspec.Struct, frozen=True, gc=False):
     """One version of one object.
 
     Args:

@@ -22,7 +22,7 @@ from lakestream.sources.files.ledger_rows import TIMESTAMP, int64_array, microse
 _METADATA_SCHEMA: Final = arrow_schema(METADATA_TYPE)
 
 
-class PlannedFile(msgspec.Struct, frozen=True):
+class PlannedFile(msgspec.Struct, frozen=True, gc=False):
     """A file of a batch with what its extra columns say.
 
     Args:

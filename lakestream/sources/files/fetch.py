@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 from typing import Final
 
 from lakestream.errors import (
@@ -17,6 +18,7 @@ from lakestream.errors import (
 from lakestream.formats.base import FileChunk, Format, InputFile
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES
+from lakestream.plan.types import Struct
 from lakestream.storage.base import ReadStore
 
 #: Files above this are read in ranges, so that a batch's memory does not follow their size.
@@ -24,6 +26,9 @@ _WHOLE_BYTES: Final = 8 * 2**20
 _RANGE_BYTES: Final = 4 * 2**20
 #: Of small files, what may be held that was not taken yet.
 _BUFFERED_BYTES: Final = 32 * 2**20
+
+
+_NOTHING_KNOWN: Final[Mapping[str, Struct]] = MappingProxyType({})
 
 
 class Fetch:
@@ -35,16 +40,24 @@ class Fetch:
         ignore_missing: Files that are gone or changed are failures of their own, not of the
             batch.
         reuse: Bytes of whole files that were read already, by key; taken out when used.
+        fits: What inference found out about those (``FileChunk.fits``), by key.
     """
 
     def __init__(
-        self, store: ReadStore, reader: Format, *, ignore_missing: bool, reuse: dict[str, bytes]
+        self,
+        store: ReadStore,
+        reader: Format,
+        *,
+        ignore_missing: bool,
+        reuse: dict[str, bytes],
+        fits: Mapping[str, Struct] = _NOTHING_KNOWN,
     ) -> None:
         self._store = store
         self._whole_files = reader.whole_files
         self._compressible = reader.compressible
         self._ignore_missing = ignore_missing
         self._reuse = reuse
+        self._fits = fits
 
     def chunks(self, files: Sequence[InputFile]) -> Iterator[FileChunk]:
         """Give the files' bytes, decompressed, one file after another.
@@ -75,7 +88,8 @@ class Fetch:
             elif (suffix := self._suffix(file)) is not None:
                 yield from self._decompressed(file, iter((data,)), suffix)
             else:
-                yield FileChunk(file, data, last=True)
+                fits = None if kept is None else self._fits.get(file.info.key)
+                yield FileChunk(file, data, last=True, fits=fits)
 
     def _big(self, file: InputFile) -> Iterator[FileChunk]:
         suffix = self._suffix(file)

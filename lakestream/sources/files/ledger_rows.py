@@ -50,7 +50,7 @@ class Candidate(NamedTuple):
     version: str | None
 
 
-class LedgerFile(msgspec.Struct, frozen=True):
+class LedgerFile(msgspec.Struct, frozen=True, gc=False):
     """One row of the ledger."""
 
     seq: int

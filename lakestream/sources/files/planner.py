@@ -17,7 +17,7 @@ BEFORE_FIRST: Final = -1
 _SOURCE_VERSION: Final = 1
 
 
-class Sized(msgspec.Struct, frozen=True):
+class Sized(msgspec.Struct, frozen=True, gc=False):
     """A ledger row as the planner sees it: its place, and its size (None: not to be read)."""
 
     seq: int

@@ -15,6 +15,7 @@ from lakestream.errors import (
 from lakestream.formats.base import Format, Sample
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES, SAMPLE_BYTES, SAMPLE_FILES
+from lakestream.plan.types import Struct
 from lakestream.storage.base import ObjectInfo, ReadStore
 
 #: Of a file above this only the beginning is read, unless the format needs it whole.
@@ -45,6 +46,16 @@ class Sampler:
         self.folders: set[str] = set()
         self.has_content = False
         self._kept_bytes = 0
+        self._whole: dict[str, Sample] = {}
+
+    @property
+    def fits(self) -> dict[str, Struct]:
+        """The schema that inference found a kept file to fit, by key; to be asked after it."""
+        return {
+            key: each.fits
+            for key, each in self._whole.items()
+            if each.fits is not None and key in self.kept
+        }
 
     def choose(self, infos: Iterable[ObjectInfo]) -> list[ObjectInfo]:
         """Pick the newest files that fit the limits; one always does."""
@@ -111,7 +122,10 @@ class Sampler:
         uri = self._store.uri_of(info.key)
         suffix = suffix_of(info.key) if self._format.compressible else None
         if suffix is None:
-            yield Sample(uri, data, whole)
+            sample = Sample(uri, data, whole)
+            if info.key in self.kept:
+                self._whole[info.key] = sample
+            yield sample
             return
         text, ended = self._decompressed(data, suffix)
         if text and (ended or not self._format.whole_files):
