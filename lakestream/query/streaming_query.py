@@ -163,7 +163,7 @@ class StreamingQuery:
         failed.__cause__ = self._failure
         return failed
 
-    def awaitTermination(self, timeout: float | None = None) -> bool:  # noqa: N802
+    def awaitTermination(self, timeout: float | None = None) -> bool:  # noqa: N802 - as PySpark
         """Wait until the query has ended, at most ``timeout`` seconds.
 
         Returns:

@@ -158,12 +158,12 @@ def _files_below(top: str, after: str, skip: int, where: str) -> Iterator[str]:
     folders = [top]
     while folders:
         for entry in _entries(folders.pop(), where):
-            if not entry.is_dir(follow_symlinks=False):
-                if not entry.name.startswith(TEMPORARY):
-                    yield entry.path
+            is_folder = entry.is_dir(follow_symlinks=False)
             # "0" follows "/": no key in the folder is greater than its path + "0".
-            elif f"{entry.path[skip:]}0" > after:
+            if is_folder and f"{entry.path[skip:]}0" > after:
                 folders.append(entry.path)
+            elif not is_folder and not entry.name.startswith(TEMPORARY):
+                yield entry.path
 
 
 def _entries(folder: str, where: str) -> list[os.DirEntry[str]]:
