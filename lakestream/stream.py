@@ -1,12 +1,10 @@
 """``Stream``: the streaming DataFrame. Lazy, immutable, with PySpark's method names."""
 
-# ruff: noqa: PLC0415 - heavy libraries are imported where they are used; PySpark's manner
-
 from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Final, Never, cast
+from typing import TYPE_CHECKING, Any, Final, Never
 
 from lakestream.errors import ConfigError, PlanError, UnknownColumnError, near_names
 from lakestream.plan import types as t
@@ -104,11 +102,9 @@ class Stream:
     @property
     def schema(self) -> pa.Schema:
         """The columns as a ``pyarrow.Schema``. Raises as ``struct``."""
-        import pyarrow as pa
+        from lakestream.plan.arrow_types import pyarrow_schema
 
-        from lakestream.plan.arrow_types import arrow_schema
-
-        return pa.schema(cast("Any", arrow_schema(self.struct)))
+        return pyarrow_schema(self.struct)
 
     @property
     def columns(self) -> list[str]:

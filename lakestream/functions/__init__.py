@@ -6,7 +6,6 @@ Spark's answers). Where PySpark takes a column or its name, a text is a name; wr
 """
 
 
-
 # ruff: noqa: A004 - PySpark's names
 
 from lakestream.functions.nested import (

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from lakestream.plan.column import Column, ColumnOrName, Literal, call, lambda_of, named
 
 
-def array(*cols: ColumnOrName) -> Column:
+def array(*cols: ColumnOrName | Sequence[ColumnOrName]) -> Column:
     """Give an array of these values."""
-    return call("array", *map(named, cols))
+    return call("array", *_each(cols))
 
 
-def create_map(*cols: ColumnOrName) -> Column:
+def create_map(*cols: ColumnOrName | Sequence[ColumnOrName]) -> Column:
     """Give a map of these keys and values in turn."""
-    return call("map", *map(named, cols))
+    return call("map", *_each(cols))
 
 
-def struct(*cols: ColumnOrName) -> Column:
+def struct(*cols: ColumnOrName | Sequence[ColumnOrName]) -> Column:
     """Give a struct of these columns, under their names."""
-    return call("struct", *map(named, cols), keep_names=True)
+    return call("struct", *_each(cols), keep_names=True)
+
+
+def _each(cols: Sequence[ColumnOrName | Sequence[ColumnOrName]]) -> list[Column]:
+    # One list may stand for them all.
+    given = cols[0] if len(cols) == 1 and isinstance(cols[0], list | tuple | set) else cols
+    return [named(each) for each in given]
 
 
 def named_struct(*cols: ColumnOrName) -> Column:
@@ -27,9 +33,9 @@ def named_struct(*cols: ColumnOrName) -> Column:
     return call("named_struct", *map(named, cols))
 
 
-def sort_array(col: ColumnOrName) -> Column:
-    """Sort an array upwards, nulls first."""
-    return call("sort_array", named(col))
+def sort_array(col: ColumnOrName, asc: bool = True) -> Column:  # noqa: FBT001, FBT002 - PySpark's manner
+    """Sort an array upwards, nulls first, or downwards, nulls last."""
+    return call("sort_array", named(col), *([] if asc else [False]))
 
 
 def from_json(col: ColumnOrName, schema: str) -> Column:
@@ -37,13 +43,13 @@ def from_json(col: ColumnOrName, schema: str) -> Column:
     return call("from_json", named(col), schema)
 
 
-def transform(col: ColumnOrName, f: Callable[[Column], Column]) -> Column:
-    """Give each element as what the function makes of it."""
+def transform(col: ColumnOrName, f: Callable[..., Column]) -> Column:
+    """Give each element as what the function makes of it; it may take the position too."""
     return _with_lambda("transform", col, f)
 
 
-def filter(col: ColumnOrName, f: Callable[[Column], Column]) -> Column:  # noqa: A001 - PySpark's name
-    """Keep the elements for which the function is true."""
+def filter(col: ColumnOrName, f: Callable[..., Column]) -> Column:  # noqa: A001 - PySpark's name
+    """Keep the elements for which the function is true; it may take the position too."""
     return _with_lambda("filter", col, f)
 
 
@@ -57,7 +63,7 @@ def forall(col: ColumnOrName, f: Callable[[Column], Column]) -> Column:
     return _with_lambda("forall", col, f)
 
 
-def _with_lambda(name: str, item: ColumnOrName, function: Callable[[Column], Column]) -> Column:
+def _with_lambda(name: str, item: ColumnOrName, function: Callable[..., Column]) -> Column:
     return call(name, named(item), lambda_of(function))
 
 
@@ -71,9 +77,9 @@ def array_size(col: ColumnOrName) -> Column:
     return call("array_size", named(col))
 
 
-def get(col: ColumnOrName, index: Column | int) -> Column:
+def get(col: ColumnOrName, index: ColumnOrName | int) -> Column:
     """Give an element from 0; null outside of the array."""
-    return call("get", named(col), index)
+    return call("get", named(col), named(index))
 
 
 def element_at(col: ColumnOrName, extraction: Column | Literal) -> Column:
@@ -101,14 +107,15 @@ def array_min(col: ColumnOrName) -> Column:
     return call("array_min", named(col))
 
 
-def array_join(col: ColumnOrName, delimiter: str) -> Column:
-    """Join texts; nulls are left out."""
-    return call("array_join", named(col), delimiter)
+def array_join(col: ColumnOrName, delimiter: str, null_replacement: str | None = None) -> Column:
+    """Join texts; nulls are left out, or given as ``null_replacement``."""
+    rest = [] if null_replacement is None else [null_replacement]
+    return call("array_join", named(col), delimiter, *rest)
 
 
-def slice(x: ColumnOrName, start: int, length: int) -> Column:  # noqa: A001 - PySpark's name
-    """Give a part of an array, from 1."""
-    return call("slice", named(x), start, length)
+def slice(x: ColumnOrName, start: ColumnOrName | int, length: ColumnOrName | int) -> Column:  # noqa: A001 - PySpark's name
+    """Give ``length`` elements from a position that counts from 1, or from the end below zero."""
+    return call("slice", named(x), named(start), named(length))
 
 
 def flatten(col: ColumnOrName) -> Column:

@@ -47,9 +47,9 @@ def replace(src: ColumnOrName, search: ColumnOrName, replace: ColumnOrName | Non
     return call("replace", named(src), named(search), *rest)
 
 
-def locate(substr: str, str: ColumnOrName) -> Column:  # noqa: A002 - PySpark's name
-    """Give where a text is found first, from 1; 0 when nowhere."""
-    return call("locate", substr, named(str))
+def locate(substr: str, str: ColumnOrName, pos: int = 1) -> Column:  # noqa: A002 - PySpark's name
+    """Give where a text is found first, at ``pos`` or behind it, from 1; 0 when nowhere."""
+    return call("locate", substr, named(str), *([] if pos == 1 else [pos]))
 
 
 def sha2(col: ColumnOrName, numBits: int) -> Column:  # noqa: N803 - PySpark's name
@@ -127,39 +127,43 @@ def url_encode(col: ColumnOrName) -> Column:
     return call("url_encode", named(col))
 
 
-def repeat(col: ColumnOrName, n: int) -> Column:
+def repeat(col: ColumnOrName, n: ColumnOrName | int) -> Column:
     """Give the text ``n`` times."""
-    return call("repeat", named(col), n)
+    return call("repeat", named(col), named(n))
 
 
-def left(col: ColumnOrName, len: Column | int) -> Column:  # noqa: A002 - PySpark's name
+def left(str: ColumnOrName, len: ColumnOrName | int) -> Column:  # noqa: A002 - PySpark's name
     """Give the first characters."""
-    return call("left", named(col), len)
+    return call("left", named(str), named(len))
 
 
-def right(col: ColumnOrName, len: Column | int) -> Column:  # noqa: A002 - PySpark's name
+def right(str: ColumnOrName, len: ColumnOrName | int) -> Column:  # noqa: A002 - PySpark's name
     """Give the last characters."""
-    return call("right", named(col), len)
+    return call("right", named(str), named(len))
 
 
-def lpad(col: ColumnOrName, len: int, pad: str) -> Column:  # noqa: A002 - PySpark's name
+def lpad(col: ColumnOrName, len: Column | int, pad: Column | str) -> Column:  # noqa: A002 - PySpark's name
     """Fill up with ``pad`` on the left, or cut, to ``len`` characters."""
     return call("lpad", named(col), len, pad)
 
 
-def rpad(col: ColumnOrName, len: int, pad: str) -> Column:  # noqa: A002 - PySpark's name
+def rpad(col: ColumnOrName, len: Column | int, pad: Column | str) -> Column:  # noqa: A002 - PySpark's name
     """Fill up with ``pad`` on the right, or cut, to ``len`` characters."""
     return call("rpad", named(col), len, pad)
 
 
-def instr(str: ColumnOrName, substr: str) -> Column:  # noqa: A002 - PySpark's name
+def instr(str: ColumnOrName, substr: Column | str) -> Column:  # noqa: A002 - PySpark's name
     """Give where a text is found first, from 1; 0 when nowhere."""
     return call("instr", named(str), substr)
 
 
-def substring(str: ColumnOrName, pos: int, len: int) -> Column:  # noqa: A002 - PySpark's name
+def substring(
+    str: ColumnOrName,  # noqa: A002 - PySpark's name
+    pos: ColumnOrName | int,
+    len: ColumnOrName | int,  # noqa: A002 - PySpark's name
+) -> Column:
     """Give ``len`` characters from a position that counts from 1."""
-    return call("substring", named(str), pos, len)
+    return call("substring", named(str), named(pos), named(len))
 
 
 def substring_index(str: ColumnOrName, delim: str, count: int) -> Column:  # noqa: A002 - PySpark's name
@@ -177,7 +181,7 @@ def translate(srcCol: ColumnOrName, matching: str, replace: str) -> Column:  # n
     return call("translate", named(srcCol), matching, replace)
 
 
-def split(str: ColumnOrName, pattern: str) -> Column:  # noqa: A002 - PySpark's name
+def split(str: ColumnOrName, pattern: Column | str) -> Column:  # noqa: A002 - PySpark's name
     """Split by a regular expression."""
     return call("split", named(str), pattern)
 
@@ -197,7 +201,9 @@ def rlike(str: ColumnOrName, regexp: ColumnOrName) -> Column:  # noqa: A002 - Py
     return call("rlike", named(str), named(regexp))
 
 
-def regexp_replace(string: ColumnOrName, pattern: str, replacement: str) -> Column:
+def regexp_replace(
+    string: ColumnOrName, pattern: Column | str, replacement: Column | str
+) -> Column:
     """Replace every match."""
     return call("regexp_replace", named(string), pattern, replacement)
 

@@ -28,9 +28,9 @@ def to_timestamp(col: ColumnOrName, format: str | None = None) -> Column:  # noq
     return call("to_timestamp", named(col), *([] if format is None else [format]))
 
 
-def try_to_timestamp(col: ColumnOrName, format: str | None = None) -> Column:  # noqa: A002 - PySpark's name
-    """Read a time, by Spark's pattern if one is given; what does not fit is null."""
-    return call("try_to_timestamp", named(col), *([] if format is None else [format]))
+def try_to_timestamp(col: ColumnOrName, format: ColumnOrName | None = None) -> Column:  # noqa: A002 - PySpark's name
+    """Read a time, by Spark's pattern (``F.lit("...")``) if given; what does not fit is null."""
+    return call("try_to_timestamp", named(col), *([] if format is None else [named(format)]))
 
 
 def unix_timestamp(timestamp: ColumnOrName, format: str | None = None) -> Column:  # noqa: A002 - PySpark's name
@@ -113,19 +113,19 @@ def date_diff(end: ColumnOrName, start: ColumnOrName) -> Column:
     return call("date_diff", named(end), named(start))
 
 
-def date_add(start: ColumnOrName, days: Column | int) -> Column:
+def date_add(start: ColumnOrName, days: ColumnOrName | int) -> Column:
     """Give the date so many days later."""
-    return call("date_add", named(start), days)
+    return call("date_add", named(start), named(days))
 
 
-def date_sub(start: ColumnOrName, days: Column | int) -> Column:
+def date_sub(start: ColumnOrName, days: ColumnOrName | int) -> Column:
     """Give the date so many days earlier."""
-    return call("date_sub", named(start), days)
+    return call("date_sub", named(start), named(days))
 
 
-def add_months(start: ColumnOrName, months: Column | int) -> Column:
+def add_months(start: ColumnOrName, months: ColumnOrName | int) -> Column:
     """Give the date so many months later."""
-    return call("add_months", named(start), months)
+    return call("add_months", named(start), named(months))
 
 
 def make_date(year: ColumnOrName, month: ColumnOrName, day: ColumnOrName) -> Column:
@@ -148,9 +148,12 @@ def date_format(date: ColumnOrName, format: str) -> Column:  # noqa: A002 - PySp
     return call("date_format", named(date), format)
 
 
-def from_unixtime(timestamp: ColumnOrName) -> Column:
+def from_unixtime(
+    timestamp: ColumnOrName,
+    format: str = "yyyy-MM-dd HH:mm:ss",  # noqa: A002 - PySpark's name
+) -> Column:
     """Give seconds since 1970 as a text."""
-    return call("from_unixtime", named(timestamp))
+    return call("from_unixtime", named(timestamp), format)
 
 
 def timestamp_seconds(col: ColumnOrName) -> Column:
@@ -193,11 +196,11 @@ def date_from_unix_date(days: ColumnOrName) -> Column:
     return call("date_from_unix_date", named(days))
 
 
-def from_utc_timestamp(timestamp: ColumnOrName, tz: str) -> Column:
+def from_utc_timestamp(timestamp: ColumnOrName, tz: Column | str) -> Column:
     """Give a time in UTC as the clock of a time zone shows it."""
     return call("from_utc_timestamp", named(timestamp), tz)
 
 
-def to_utc_timestamp(timestamp: ColumnOrName, tz: str) -> Column:
+def to_utc_timestamp(timestamp: ColumnOrName, tz: Column | str) -> Column:
     """Give a time on the clock of a time zone as UTC."""
     return call("to_utc_timestamp", named(timestamp), tz)

@@ -1,7 +1,5 @@
 """Columns, literals, and functions that choose between values."""
 
-# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
-
 from __future__ import annotations
 
 from lakestream.errors import PlanError

@@ -1,11 +1,10 @@
 """``Column``: an expression over a stream's columns, with PySpark's operators and methods."""
 
-# ruff: noqa: PLC0415 - sqlglot is imported when first used
-
 from __future__ import annotations
 
 import datetime as dt
 import decimal
+import inspect
 import itertools
 import re
 from collections.abc import Callable
@@ -142,6 +141,8 @@ class Column:
         if len(values) == 1 and isinstance(values[0], list | tuple | set | frozenset):
             given = values[0]
         listed = [to_column(each).expression for each in given]
+        if not listed:
+            return literal(False)
         return Column(exp.In(this=_wrapped(self), expressions=listed))
 
     def between(self, lowerBound: Column | Literal, upperBound: Column | Literal) -> Column:  # noqa: N803 - PySpark's names
@@ -221,7 +222,15 @@ class Column:
 
         return Column(exp.Bracket(this=_wrapped(self), expressions=[to_column(key).expression]))
 
-    __getitem__ = getItem
+    def __getitem__(self, k: Column | Literal | slice) -> Column:
+        """Take an element or value; ``column[start:length]`` is ``substr``, as in PySpark."""
+        if not isinstance(k, slice):
+            return self.getItem(k)
+        if k.step is not None or k.start is None or k.stop is None:
+            raise PlanError(
+                "column[...] takes a start and a length", fix="write column[start:length]"
+            )
+        return self.substr(k.start, k.stop)
 
     def __iter__(self) -> Never:
         raise TypeError("a column cannot be iterated over")
@@ -283,13 +292,14 @@ def literal(value: object) -> Column:  # noqa: C901 - one case a type
             return Column(exp.HexString(this=value.hex()))
         case decimal.Decimal():
             return _decimal(value)
-        case dt.datetime() if value.tzinfo is None:
-            return _typed(value.isoformat(" "), "timestamp_ntz", text=True)
         case dt.datetime():
-            moment = value.astimezone(dt.UTC).replace(tzinfo=None)
+            # Without a zone it is UTC, the session's.
+            moment = value.astimezone(dt.UTC).replace(tzinfo=None) if value.tzinfo else value
             return _typed(moment.isoformat(" "), "timestamp", text=True)
         case dt.date():
             return _typed(value.isoformat(), "date", text=True)
+        case list():
+            return call("array", *value)
         case _:
             raise PlanError(
                 f"a {type(value).__name__} cannot stand in an expression",
@@ -340,13 +350,13 @@ def branch(condition: Column, value: object) -> Column:
     return Column(exp.Case(ifs=[first]), (first,))
 
 
-def lambda_of(function: Callable[[Column], Column]) -> Column:
-    """Give a Python function of one column as a lambda of Spark SQL."""
+def lambda_of(function: Callable[..., Column]) -> Column:
+    """Give a Python function of columns as a lambda of Spark SQL."""
     from sqlglot import exp
 
-    parameter = f"x_{next(_parameters)}"
-    body = _plain(function(column(parameter)))
-    return Column(exp.Lambda(this=body, expressions=[exp.to_identifier(parameter)]))
+    names = [f"x_{next(_parameters)}" for _ in inspect.signature(function).parameters]
+    body = _plain(to_column(function(*(column(name) for name in names))))
+    return Column(exp.Lambda(this=body, expressions=[exp.to_identifier(name) for name in names]))
 
 
 _parameters: Final = itertools.count(1)

@@ -1,7 +1,5 @@
 """What can be said of a plan without running it: its columns, and where they come from."""
 
-# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
-
 from __future__ import annotations
 
 from collections.abc import Mapping

@@ -24,6 +24,8 @@ _UNITS: Final = {
     "year": "month", "month": "month", "week": "day", "day": "day", "hour": "time",
     "minute": "time", "second": "time", "millisecond": "time", "microsecond": "time",
 }  # fmt: skip
+#: Digits of a decimal that the engine holds in 64 bits.
+_NARROW: Final = 18
 _COUNT: Final = re.compile(r"-?[0-9]+")
 
 
@@ -147,6 +149,9 @@ def _decimals(operator: str, left: Value, right: Value, where: str) -> Value:
         left, right = cast_value(left, result), cast_value(right, result)
     elif operator == "%":
         left, right = cast_value(left, wide), cast_value(right, wide)
+    elif a.precision + b.precision > _NARROW:
+        # The engine gives a product of two narrow decimals 18 digits; one wide side widens it.
+        left = cast_value(left, t.Decimal(max(a.precision, _NARROW + 1), a.scale))
     sql = f"({left.sql} {operator} {right.sql})"
     return left.merge(f"CAST({sql} AS {duck_type(result)})", result, right)
 

@@ -24,10 +24,11 @@ Word = Literal["CAST", "TRY_CAST"]
 
 _INTEGER: Final = r"[+-]?[0-9]+"
 _FRACTION: Final = r"[+-]?(([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?|(?i:inf(inity)?|nan))"
-_EXACT: Final = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
-_DATE: Final = r"[0-9]{4}(-[0-9]{1,2}(-[0-9]{1,2})?)?"
-_TIME: Final = r"[ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{0,9})?)?"
-_ZONE: Final = r"( ?(Z|UTC|[+-][0-9]{1,2}(:[0-9]{2})?))?"
+#: A decimal number as Spark reads it.
+EXACT: Final = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_DATE: Final = r"[+]?[0-9]{4}(-[0-9]{1,2}(-[0-9]{1,2})?)?"
+_CLOCK: Final = r"([01]?[0-9]|2[0-3])(:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{0,9})?)?)?"
+_ZONE: Final = r"( ?(Z|UTC|GMT|UT|[A-Za-z_]+/[A-Za-z_/]+|[+-][0-9]{1,2}(:?[0-9]{2})?))?"
 _TRUE: Final = "('t', 'true', 'y', 'yes', '1')"
 _FALSE: Final = "('f', 'false', 'n', 'no', '0')"
 
@@ -136,11 +137,11 @@ def _from_text(sql: str, target: t.SparkType, word: Word) -> str:
         return f"{word}({checked(_INTEGER)} AS {kind})"
     if target in FRACTIONS:
         # Java reads 1d and 1f as numbers too.
-        suffixed = f"regexp_full_match({trimmed}, '{_EXACT}[dDfF]')"
+        suffixed = f"regexp_full_match({trimmed}, '{EXACT}[dDfF]')"
         text = f"CASE WHEN {suffixed} THEN left({trimmed}, -1) ELSE {checked(_FRACTION)} END"
         return f"{word}({text} AS {kind})"
     if isinstance(target, t.Decimal):
-        return f"{word}({checked(_EXACT)} AS {kind})"
+        return f"{word}({checked(EXACT)} AS {kind})"
     if target == t.BOOLEAN:
         small = f"lower({trimmed})"
         known = f"CASE WHEN {small} IN {_TRUE} THEN 'true' WHEN {small} IN {_FALSE} THEN 'false'"
@@ -151,16 +152,38 @@ def _from_text(sql: str, target: t.SparkType, word: Word) -> str:
 
 
 def _time_from_text(trimmed: str, target: t.SparkType, word: Word) -> str:
-    zone = _ZONE if target == t.TIMESTAMP else ""
-    pattern = f"{_DATE}([ T].*)?" if target == t.DATE else f"{_DATE}({_TIME}{zone})?"
-    text = f"split_part(split_part({trimmed}, 'T', 1), ' ', 1)" if target == t.DATE else trimmed
+    plain = f"ltrim({trimmed}, '+')"
+    day = f"regexp_extract({plain}, '^[0-9-]+')"
     full = (
-        f"CASE WHEN NOT regexp_full_match({trimmed}, '{pattern}') THEN '' "
-        f"WHEN length({trimmed}) = 4 THEN {trimmed} || '-01-01' "
-        f"WHEN regexp_full_match({trimmed}, '[0-9]{{4}}-[0-9]{{1,2}}') THEN {trimmed} || '-01' "
-        f"ELSE {text} END"
+        f"CASE WHEN length({day}) = 4 THEN {day} || '-01-01' "
+        f"WHEN regexp_full_match({day}, '[0-9]+-[0-9]+') THEN {day} || '-01' ELSE {day} END"
     )
-    return f"{word}({full} AS {duck_type(target)})"
+    pattern = f"{_DATE}([ T].*)?"
+    if target != t.DATE:
+        pattern = f"{_DATE}([ T]{_CLOCK}{_ZONE})?"
+        clock = f"regexp_extract({plain}, '^[0-9-]+[ T]([0-9:.]+)', 1)"
+        hours = f"regexp_full_match({clock}, '[0-9]+')"
+        shown = f"' ' || {clock} || CASE WHEN {hours} THEN ':00' ELSE '' END"
+        full = f"({full}) || CASE WHEN {clock} = '' THEN '' ELSE {shown} END"
+    if target == t.TIMESTAMP:
+        # A time of no zone of its own ignores the one that is written.
+        full = f"{full} || {_zone_of(plain)}"
+    right = f"regexp_full_match({trimmed}, '{pattern}')"
+    return f"{word}(CASE WHEN NOT {right} THEN '' ELSE {full} END AS {duck_type(target)})"
+
+
+def _zone_of(plain: str) -> str:
+    """Give the SQL of a time's zone, as the engine reads it: +02:00, a region, or nothing."""
+    zone = f"regexp_extract({plain}, '^[0-9-]+[ T][0-9:.]+ ?(.*)$', 1)"
+
+    def part(group: int) -> str:
+        return f"regexp_extract({zone}, '^([+-])([0-9]{{1,2}}):?([0-9]{{2}})?$', {group})"
+
+    minutes = f"coalesce(nullif({part(3)}, ''), '00')"
+    return (
+        f"CASE WHEN {part(1)} <> '' THEN {part(1)} || lpad({part(2)}, 2, '0') || ':' || {minutes} "
+        f"WHEN {zone} IN ('', 'Z', 'UTC', 'GMT', 'UT') THEN '' ELSE ' ' || {zone} END"
+    )
 
 
 def _between(sql: str, source: t.SparkType, target: t.SparkType, word: Word) -> str:
@@ -173,11 +196,19 @@ def _between(sql: str, source: t.SparkType, target: t.SparkType, word: Word) -> 
         return f"({sql} <> 0)"
     if source == t.BOOLEAN:
         return f"CAST(CAST({sql} AS INTEGER) AS {kind})"
+    if target == t.LONG and source in FRACTIONS:
+        # The largest bigint is 2^63 as a double, which Java cuts to it.
+        return f"(CASE WHEN {sql} = 9223372036854775808 THEN CAST(9223372036854775807 AS BIGINT) ELSE {word}(trunc({sql}) AS BIGINT) END)"  # noqa: E501 - one expression
     if target in INTEGERS and (source in FRACTIONS or isinstance(source, t.Decimal)):
         return f"{word}(trunc({sql}) AS {kind})"
     if isinstance(target, t.Decimal) and source in FRACTIONS:
         # Through its shortest spelling, as Java's BigDecimal does: 1.005 rounds to 1.01.
-        return f"{word}(CAST({sql} AS VARCHAR) AS {kind})"
+        text = f"CAST(CAST({sql} AS DOUBLE) AS VARCHAR)"
+        return f"(CASE WHEN isfinite({sql}) THEN {word}({text} AS {kind}) END)"
+    if target == t.FLOAT and source == t.DOUBLE:
+        most = "3.4028235677973366e38"
+        infinite = f"CAST(CASE WHEN {sql} > 0 THEN 'Infinity' ELSE '-Infinity' END AS FLOAT)"
+        return f"(CASE WHEN isfinite({sql}) AND abs({sql}) >= {most} THEN {infinite} ELSE CAST({sql} AS FLOAT) END)"  # noqa: E501 - one expression
     return f"{word}({sql} AS {kind})"
 
 
@@ -200,9 +231,13 @@ def _times(sql: str, source: t.SparkType, target: t.SparkType, word: Word) -> st
         case (t.TIMESTAMP, _) if target in FRACTIONS:
             return f"CAST(epoch_us({sql}) / 1000000 AS {duck_type(target)})"
         case (_, t.TIMESTAMP) if source in INTEGERS:
-            return f"make_timestamptz(CAST({sql} AS BIGINT) * 1000000)"
+            return f"make_timestamptz({word}(CAST({sql} AS HUGEINT) * 1000000 AS BIGINT))"
         case (_, t.TIMESTAMP) if is_number(source):
-            return f"make_timestamptz(CAST(trunc({sql} * 1000000) AS BIGINT))"
+            micros = f"trunc(CAST({sql} AS DOUBLE) * 1000000)"
+            if isinstance(source, t.Decimal):
+                whole, rest = f"CAST(trunc({sql}) AS HUGEINT)", f"trunc(({sql} % 1) * 1000000)"
+                micros = f"{whole} * 1000000 + CAST({rest} AS HUGEINT)"
+            return f"make_timestamptz({word}({micros} AS BIGINT))"
         case _:
             raise _no_cast(source, target)
 

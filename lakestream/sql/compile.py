@@ -4,8 +4,6 @@ Runs of stateless nodes become one DuckDB SELECT each; a Python function stands 
 them. A plan without any of that is the identity and loads no engine.
 """
 
-# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
-
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence

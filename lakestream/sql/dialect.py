@@ -21,8 +21,8 @@ _SYNTAX: Final = ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
 
 class _PlainSpark(Spark):
     class Parser(Spark.Parser):  # type: ignore[misc, valid-type] # sqlglot makes it at run time
-        FUNCTIONS: dict[str, object] = {}
-        FUNCTION_PARSERS = {
+        FUNCTIONS: dict[str, object] = {}  # noqa: RUF012 - sqlglot's own way to configure a dialect
+        FUNCTION_PARSERS = {  # noqa: RUF012 - sqlglot's own way to configure a dialect
             name: parser
             for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
             if name in _SYNTAX

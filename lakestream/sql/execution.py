@@ -1,7 +1,5 @@
 """Stages of a plan, and a batch's way through them."""
 
-# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
-
 from __future__ import annotations
 
 import functools
@@ -15,7 +13,7 @@ from arro3.core import RecordBatch, RecordBatchReader, Schema
 
 from lakestream.errors import ExpectationFailedError
 from lakestream.plan import types as t
-from lakestream.plan.arrow_types import arrow_schema
+from lakestream.plan.arrow_types import arrow_schema, pyarrow_schema
 from lakestream.plan.expectations import Expectation
 from lakestream.plan.nodes import Alias, MapBatches, Node, Source, StaticTable, inputs_of, walk
 from lakestream.sql import frames
@@ -136,9 +134,7 @@ def start(  # noqa: PLR0917 - one caller
         output = _rows(stage, flows, now, failures)
         if stage.function is not None:
             output = frames.map_batches(stage.function, output, stage.schema)
-            flows[stage.function] = _Flow(
-                pa.schema(cast("Any", arrow_schema(stage.schema))), output
-            )
+            flows[stage.function] = _Flow(pyarrow_schema(stage.schema), output)
     if expectations:
         output = _counted(output, expectations, counts)
     schema = arrow_schema(plan[-1].schema)

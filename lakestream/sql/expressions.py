@@ -8,6 +8,7 @@ Nothing is passed through as it is: an expression that is not written down here 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -49,10 +50,12 @@ class Translator:
     Args:
         scope: The columns that it may use.
         variables: Parameters of the lambdas that the place is inside of.
+        depth: How many lambdas those are.
     """
 
     scope: Scope
     variables: Mapping[str, Value] = field(default_factory=dict)
+    depth: int = 0
 
     def translate(self, expression: exp.Expression) -> Value:
         """Give an expression's SQL and type.
@@ -96,7 +99,7 @@ class Translator:
 
     def with_variables(self, variables: Mapping[str, Value]) -> Translator:
         """Give a translator for the body of a lambda."""
-        return Translator(self.scope, {**self.variables, **variables})
+        return Translator(self.scope, {**self.variables, **variables}, self.depth + 1)
 
     def _translate(self, node: exp.Expression) -> Value:
         kind = type(node)
@@ -270,11 +273,22 @@ class Translator:
             node.expression, exp.Any | exp.All
         ):
             raise self._unsupported(node)
+        if isinstance(node.expression, exp.Literal):
+            self._check_like(node.expression.name, escape, node)
         word = "ILIKE" if isinstance(node, exp.ILike) else "LIKE"
         left = cast_value(self._translate(node.this), t.STRING)
         right = cast_value(self._translate(node.expression), t.STRING)
         sql = f"({left.sql} {word} {right.sql} ESCAPE {quote_text(escape)})"
         return left.merge(sql, t.BOOLEAN, right)
+
+    def _check_like(self, pattern: str, escape: str, node: exp.Expression) -> None:
+        signs = re.escape(escape)
+        if not re.fullmatch(rf"(?:[^{signs}]|{signs}[%_{signs}])*", pattern, re.DOTALL):
+            raise PlanError(
+                "what follows an escape in LIKE must be %, _ or the escape itself",
+                where=f"{text_of(node)} in {self.scope.where}",
+                fix=f"write {escape}{escape} for the sign itself",
+            )
 
     def _rlike(self, node: exp.Expression) -> Value:
         return self.call("rlike", [node.this, node.expression], text_of(node))

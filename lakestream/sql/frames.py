@@ -1,7 +1,5 @@
 """Python functions over batches: which frame they want, calling them, checking what they give."""
 
-# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
-
 from __future__ import annotations
 
 import inspect

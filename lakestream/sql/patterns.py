@@ -20,6 +20,22 @@ _LETTERS: Final = {
 _TOKEN: Final = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|.", re.DOTALL)
 
 
+def reads_all(pattern: str, where: str) -> None:
+    """Check that a pattern can read a time.
+
+    Raises:
+        UnsupportedOperationError: It has no year, whose default differs, or a day of the week,
+            which Spark does not read.
+    """
+    letters = {m[2] for m in _TOKEN.finditer(pattern) if m[2]}
+    if "y" not in letters or "E" in letters:
+        raise UnsupportedOperationError(
+            "a time is read by a pattern with a year and without a day of the week",
+            where=where,
+            fix="write yyyy into the pattern, and leave E out",
+        )
+
+
 def translate_pattern(pattern: str, where: str) -> tuple[str, str]:
     """Give DuckDB's pattern, and the regular expression of the texts that Spark accepts.
 

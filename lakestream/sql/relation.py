@@ -26,6 +26,7 @@ from lakestream.plan.nodes import (
     is_streaming,
     walk,
 )
+from lakestream.sql.casts import field_of
 from lakestream.sql.coercion import quote
 from lakestream.sql.dialect import text_of
 from lakestream.sql.expressions import Translator
@@ -189,14 +190,14 @@ class Resolver:
 
     def _rename(self, node: Rename) -> Relation:
         found = self._done[node.input.serial]
-        names = {old.casefold(): new for old, new in node.names}
-        return Relation(
-            found.sql,
-            tuple(
-                replace(each, name=names.get(each.name.casefold(), each.name))
-                for each in found.attributes
-            ),
-        )
+        attributes = found.attributes
+        for old, new in node.names:
+            # One after the other, as in Spark.
+            attributes = tuple(
+                replace(each, name=new) if each.name.casefold() == old.casefold() else each
+                for each in attributes
+            )
+        return Relation(found.sql, attributes)
 
     def _drop(self, node: Drop) -> Relation:
         found = self._done[node.input.serial]
@@ -330,10 +331,30 @@ def _star_of(column: exp.Expression) -> exp.Expression | None:
     return None
 
 
+def _fields_of(scope: Scope, qualifier: str | None) -> tuple[Attribute, ...]:
+    """Give the fields of a struct column, when the qualifier is one and no table."""
+    if qualifier is None or any(_is_called(each.qualifier, qualifier) for each in scope.attributes):
+        return ()
+    found = [each for each in scope.attributes if _is_called(each.name, qualifier)]
+    if len(found) != 1:
+        return ()
+    column = found[0]
+    if not isinstance(column.kind, t.Struct):
+        return ()
+    return tuple(
+        Attribute(name, kind, field_of(column.sql, name), origins=column.origins)
+        for name, kind in column.kind.fields
+    )
+
+
+def _is_called(left: str | None, right: str) -> bool:
+    return left is not None and left.casefold() == right.casefold()
+
+
 def _starred(star: exp.Expression, scope: Scope) -> list[Attribute]:
     inner = star.this if isinstance(star, exp.Column) else star
     qualifier = star.table or None if isinstance(star, exp.Column) else None
-    found = scope.star(qualifier)
+    found = _fields_of(scope, qualifier) or scope.star(qualifier)
     for kind in ("rename", "replace"):
         if inner.args.get(kind):
             raise UnsupportedOperationError(

@@ -1,7 +1,5 @@
 """DuckDB for a run: a closed room without files, network, extensions or Python variables."""
 
-# ruff: noqa: PLC0415 - heavy libraries are imported where they are used
-
 from __future__ import annotations
 
 import os

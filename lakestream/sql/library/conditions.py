@@ -55,9 +55,10 @@ def _nullif(values: Sequence[Value], where: str) -> Value:
 
 @function("nanvl", 2)
 def _nanvl(values: Sequence[Value], _where: str) -> Value:
-    left, right = (cast_value(each, t.DOUBLE) for each in values)
+    kind = t.FLOAT if all(each.kind == t.FLOAT for each in values) else t.DOUBLE
+    left, right = (cast_value(each, kind) for each in values)
     sql = f"(CASE WHEN isnan({left.sql}) THEN {right.sql} ELSE {left.sql} END)"
-    return left.merge(sql, t.DOUBLE, right)
+    return left.merge(sql, kind, right)
 
 
 def _extreme(name: str) -> None:

@@ -8,6 +8,7 @@ from typing import Final
 
 from lakestream.errors import UnsupportedOperationError
 from lakestream.plan import types as t
+from lakestream.sql.casts import EXACT
 from lakestream.sql.coercion import FRACTIONS, INTEGERS, duck_type, quote, quote_text
 from lakestream.sql.library.registry import accept, function
 from lakestream.sql.value import Value
@@ -77,7 +78,12 @@ def _value(json: str, kind: t.SparkType, depth: int) -> str:
         return text
     if kind in INTEGERS:
         return f"CASE WHEN {found} IN ('BIGINT', 'UBIGINT') THEN TRY_CAST({text} AS {duck}) END"
-    if kind in FRACTIONS or isinstance(kind, t.Decimal):
+    if isinstance(kind, t.Decimal):
+        plain = f"replace({text}, ',', '')"
+        fits = f"({found} <> 'VARCHAR' OR regexp_full_match({plain}, '{EXACT}'))"
+        known = "('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT', 'VARCHAR')"
+        return f"CASE WHEN {found} IN {known} AND {fits} THEN TRY_CAST({plain} AS {duck}) END"
+    if kind in FRACTIONS:
         numbers = "('BIGINT', 'UBIGINT', 'DOUBLE', 'HUGEINT')"
         return f"CASE WHEN {found} IN {numbers} THEN TRY_CAST({text} AS {duck}) END"
     if kind == t.BOOLEAN:

@@ -130,6 +130,15 @@ _same_array("array_compact", "list_filter({0}, lambda e_: e_ IS NOT NULL)")
 _same_array("sort_array", "list_sort({0}, 'ASC', 'NULLS FIRST')")
 
 
+@function("sort_array", 2)
+def _sort_array(values: Sequence[Value], where: str) -> Value:
+    array, _ = _array(values[0], where)
+    if not isinstance(values[1].literal, bool):
+        raise PlanError("sort_array() takes a literal direction", where=where, fix="write true")
+    order = "'ASC', 'NULLS FIRST'" if values[1].literal else "'DESC', 'NULLS LAST'"
+    return array.merge(f"list_sort({array.sql}, {order})", array.kind)
+
+
 def _one_of(name: str, template: str) -> None:
     @function(name, 1)
     def build(values: Sequence[Value], where: str) -> Value:
@@ -144,14 +153,18 @@ _one_of("array_min", "list_min({0})")
 @function("slice", 3)
 def _slice(values: Sequence[Value], where: str) -> Value:
     array, _ = _array(values[0], where)
-    start, length = values[1].literal, values[2].literal
-    if not (isinstance(start, int) and isinstance(length, int)) or start < 1 or length < 0:
-        raise PlanError(
-            "slice() takes a literal start from 1 and a literal length",
-            where=where,
-            fix="write both",
-        )
-    return array.merge(f"({array.sql})[{start}:{start + length - 1}]", array.kind)
+    start, length = (accept(each, "int", where) for each in values[1:])
+    size = f"len({array.sql})"
+    begin = f"(CASE WHEN {start.sql} < 0 THEN {size} + {start.sql} + 1 ELSE {start.sql} END)"
+    wrong = f"({array.sql} IS NOT NULL AND ({start.sql} = 0 OR {length.sql} < 0))"
+    missing = f"({array.sql} IS NULL OR {start.sql} IS NULL OR {length.sql} IS NULL)"
+    # A start before the first element, counted from the end, leaves nothing.
+    sql = (
+        f"(CASE WHEN {missing} THEN NULL WHEN {wrong} THEN error('slice from 0 or below zero') "
+        f"WHEN {begin} < 1 OR {length.sql} = 0 THEN ({array.sql})[2:1] "
+        f"ELSE ({array.sql})[{begin}:{begin} + {length.sql} - 1] END)"
+    )
+    return array.merge(sql, array.kind, start, length)
 
 
 @function("flatten", 1)
@@ -163,15 +176,21 @@ def _flatten(values: Sequence[Value], where: str) -> Value:
     return array.merge(f"(CASE WHEN {missing} THEN NULL ELSE flatten({array.sql}) END)", kind)
 
 
-@function("array_join", 2)
 def _join(values: Sequence[Value], where: str) -> Value:
     array, kind = _array(values[0], where)
     if kind != t.STRING:
         array = cast_value(array, t.Array(t.STRING))
     mark = accept(values[1], "string", where)
     listed = f"list_filter({array.sql}, lambda e_: e_ IS NOT NULL)"
+    if len(values) > 2:  # noqa: PLR2004 - a count of arguments, digits or signs
+        instead = accept(values[2], "literal", where).sql
+        listed = f"list_transform({array.sql}, lambda e_: coalesce(e_, {instead}))"
     sql = f"(CASE WHEN {array.sql} IS NOT NULL AND {mark.sql} IS NOT NULL THEN coalesce(array_to_string({listed}, {mark.sql}), '') END)"  # noqa: E501 - one expression
     return array.merge(sql, t.STRING, mark)
+
+
+function("array_join", 2)(_join)
+function("array_join", 3)(_join)
 
 
 @function("map_keys", 1)
@@ -194,27 +213,35 @@ def _contains_key(values: Sequence[Value], where: str) -> Value:
 
 
 def _lambda(
-    context: Context, arguments: Sequence[exp.Expression], where: str
+    context: Context, arguments: Sequence[exp.Expression], where: str, *, most: int = 1
 ) -> tuple[Value, str, Value]:
-    """Give the array, the parameter's SQL name and the translated body."""
+    """Give the array, the parameters' SQL names and the translated body."""
     if len(arguments) != 2 or not isinstance(arguments[1], exp.Lambda):  # noqa: PLR2004 - two arguments
         raise PlanError(
             "this takes an array and a lambda", where=where, fix="write f(xs, x -> ...)"
         )
     array, kind = _array(context.translate(arguments[0]), where)
-    parameters = arguments[1].expressions
-    if len(parameters) != 1:
-        raise PlanError("the lambda takes one parameter here", where=where, fix="write x -> ...")
-    # A name of its own for each depth, since lambdas nest.
-    name = quote(f"x{where.count('->')}_{len(array.sql)}")
-    variable = Value(name, kind)
-    body = context.with_variables({parameters[0].name: variable}).translate(arguments[1].this)
-    return array, name, body
+    parameters = [each.name for each in arguments[1].expressions]
+    if len(parameters) > most:
+        raise PlanError(
+            f"the lambda takes {most} parameters here, not {len(parameters)}",
+            where=where,
+            fix="write x -> ..." if most == 1 else "write (x, i) -> ...",
+        )
+    # Lambdas nest: each depth has names of its own. The engine counts from 1, Spark from 0.
+    names = [f"x{context.depth}_", f"i{context.depth}_"][: len(parameters)]
+    values = [
+        Value(names[0], kind),
+        *(Value(f"CAST({i} - 1 AS INTEGER)", t.INT) for i in names[1:]),
+    ]
+    variables = dict(zip(parameters, values, strict=True))
+    body = context.with_variables(variables).translate(arguments[1].this)
+    return array, ", ".join(names), body
 
 
 @raw("transform")
 def _transform(context: Context, arguments: Sequence[exp.Expression], where: str) -> Value:
-    array, name, body = _lambda(context, arguments, where)
+    array, name, body = _lambda(context, arguments, where, most=2)
     return array.merge(
         f"list_transform({array.sql}, lambda {name}: {body.sql})", t.Array(body.kind), body
     )
@@ -222,7 +249,7 @@ def _transform(context: Context, arguments: Sequence[exp.Expression], where: str
 
 @raw("filter")
 def _filter(context: Context, arguments: Sequence[exp.Expression], where: str) -> Value:
-    array, name, body = _lambda(context, arguments, where)
+    array, name, body = _lambda(context, arguments, where, most=2)
     test = cast_value(body, t.BOOLEAN)
     return array.merge(f"list_filter({array.sql}, lambda {name}: {test.sql})", array.kind, body)
 

@@ -3,7 +3,8 @@
 A simple function is its parameters' types, its result's type and a DuckDB template, in which
 ``{0}`` is the first argument. Parameter words: a Spark type (the argument is cast to it as Spark
 would implicitly), ``number`` (any number, a text becomes a double), ``any``, ``array``, ``map``
-or ``literal`` (a text that must be a literal, since it decides the translation).
+``bytes`` (a text or bytes) or ``literal`` (a text that must be a literal, since it decides the
+translation). A type with ``!`` is not cast to.
 """
 
 from __future__ import annotations
@@ -91,7 +92,16 @@ MANY_ROWS: Final = frozenset(
         "monotonically_increasing_id",
     ]
 )
-_MODULES: Final = ("strings", "numbers", "times", "nested", "conditions", "json")
+_MODULES: Final = (
+    "strings",
+    "letters",
+    "patterns",
+    "numbers",
+    "times",
+    "nested",
+    "conditions",
+    "json",
+)
 
 
 class Context(Protocol):
@@ -100,6 +110,11 @@ class Context(Protocol):
     @property
     def scope(self) -> Scope:
         """The columns."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many lambdas the call is inside of."""
         ...
 
     def translate(self, expression: exp.Expression) -> Value:
@@ -210,7 +225,7 @@ def raw(names: str) -> Callable[[RawBuild], RawBuild]:
     return register
 
 
-def accept(value: Value, word: str, where: str) -> Value:
+def accept(value: Value, word: str, where: str) -> Value:  # noqa: C901 - one case a word
     """Give an argument as what a parameter wants.
 
     Raises:
@@ -230,11 +245,15 @@ def accept(value: Value, word: str, where: str) -> Value:
             fits = isinstance(kind, t.Map)
         case "literal":
             fits = isinstance(value.literal, str)
+        case "bytes" | "bytes!" if kind == t.BINARY:
+            return value
+        case "bytes" | "bytes!":
+            return accept(value, word.replace("bytes", "string"), where)
         case _:
-            wanted = t.parse_type(word)
+            wanted = t.parse_type(word.removesuffix("!"))
             if kind == wanted:
                 return value
-            fits = _implicit(kind, wanted)
+            fits = kind == t.VOID if word.endswith("!") else _implicit(kind, wanted)
             value = cast_value(value, wanted) if fits else value
     if not fits:
         shown = "text literal" if word == "literal" else word
@@ -277,7 +296,7 @@ def element(array: Value, index: Value, *, first: int) -> Value:
     else:
         outside, place = f"({at} = 0 OR abs({at}) > {size})", at
     stop = "error('array index out of range')"
-    sql = f"(CASE WHEN {outside} THEN {stop} ELSE ({array.sql})[{place}] END)"
+    sql = f"(CASE WHEN {array.sql} IS NULL THEN NULL WHEN {outside} THEN {stop} ELSE ({array.sql})[{place}] END)"  # noqa: E501 - one expression
     return array.merge(sql, array.kind.element, index)
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 from lakestream.errors import UnsupportedOperationError, near_names
 from lakestream.plan import types as t
 from lakestream.sql.casts import cast, epoch_seconds
-from lakestream.sql.coercion import quote_text
+from lakestream.sql.coercion import FRACTIONS, TIMES, quote_text
 from lakestream.sql.library.registry import accept, function, simple, variadic
-from lakestream.sql.patterns import translate_pattern
+from lakestream.sql.patterns import reads_all, translate_pattern
 from lakestream.sql.value import Value
 
 for _names, _part in (
@@ -28,21 +29,52 @@ simple("date_add dateadd", "date int", "date", "CAST({0} + {1} AS DATE)")
 simple("date_sub", "date int", "date", "CAST({0} - {1} AS DATE)")
 simple("add_months", "date int", "date", "CAST({0} + to_months({1}) AS DATE)")
 simple("make_date", "int int int", "date", "make_date({0}, {1}, {2})")
-simple("timestamp_seconds", "bigint", "timestamp", "make_timestamptz({0} * 1000000)")
 simple("timestamp_millis", "bigint", "timestamp", "make_timestamptz({0} * 1000)")
 simple("timestamp_micros", "bigint", "timestamp", "make_timestamptz({0})")
-simple("unix_seconds", "timestamp", "bigint", epoch_seconds("{0}"))
-simple("unix_micros", "timestamp", "bigint", "epoch_us({0})")
-simple("unix_millis", "timestamp", "bigint",
+simple("unix_seconds", "timestamp!", "bigint", epoch_seconds("{0}"))
+simple("unix_micros", "timestamp!", "bigint", "epoch_us({0})")
+simple("unix_millis", "timestamp!", "bigint",
        "(epoch_us({0}) // 1000 - CAST(epoch_us({0}) % 1000 < 0 AS BIGINT))")  # fmt: skip
-simple("unix_date", "date", "int", "CAST({0} - DATE '1970-01-01' AS INTEGER)")
+simple("unix_date", "date!", "int", "CAST({0} - DATE '1970-01-01' AS INTEGER)")
 simple("date_from_unix_date", "int", "date", "CAST(DATE '1970-01-01' + {0} AS DATE)")
 simple("from_unixtime", "bigint", "string",
        "strftime(make_timestamp({0} * 1000000), '%Y-%m-%d %H:%M:%S')")  # fmt: skip
-simple("from_utc_timestamp", "timestamp string", "timestamp",
-       "(({0} AT TIME ZONE {1}) AT TIME ZONE 'UTC')")  # fmt: skip
-simple("to_utc_timestamp", "timestamp string", "timestamp",
-       "(({0} AT TIME ZONE 'UTC') AT TIME ZONE {1})")  # fmt: skip
+_OFFSET: Final = re.compile(r"([+-])(\d{1,2}):(\d{2})")
+
+
+def _zoned(name: str, template: str, sign: int) -> None:
+    @function(name, 2)
+    def build(values: Sequence[Value], where: str) -> Value:
+        moment, zone = accept(values[0], "timestamp", where), accept(values[1], "string", where)
+        offset = _OFFSET.fullmatch(zone.literal) if isinstance(zone.literal, str) else None
+        if offset is None:
+            return moment.merge(template.format(moment.sql, zone.sql), t.TIMESTAMP, zone)
+        # The engine knows zones by name only.
+        minutes = (int(offset[2]) * 60 + int(offset[3])) * sign * (-1 if offset[1] == "-" else 1)
+        return moment.merge(f"({moment.sql} + to_minutes({minutes}))", t.TIMESTAMP)
+
+
+_zoned("from_utc_timestamp", "(({0} AT TIME ZONE {1}) AT TIME ZONE 'UTC')", 1)
+_zoned("to_utc_timestamp", "(({0} AT TIME ZONE 'UTC') AT TIME ZONE {1})", -1)
+
+
+@function("timestamp_seconds", 1)
+def _timestamp_seconds(values: Sequence[Value], where: str) -> Value:
+    value = accept(values[0], "number", where)
+    if isinstance(value.kind, t.Decimal) and value.kind.scale > 6:  # noqa: PLR2004 - a count of arguments, digits or signs
+        raise UnsupportedOperationError(
+            "seconds have at most six digits behind the point", where=where, fix="round them first"
+        )
+    micros = f"{value.sql} * 1000000"
+    if value.kind in FRACTIONS:
+        wide = f"CAST({value.sql} AS DOUBLE)"
+        micros = f"CASE WHEN isfinite({value.sql}) THEN trunc({wide} * 1000000) END"
+    elif isinstance(value.kind, t.Decimal):
+        micros = f"CAST({value.sql} AS DECIMAL(38,6)) * 1000000"
+    else:
+        micros = f"CAST({value.sql} AS BIGINT) * 1000000"
+    return value.merge(f"make_timestamptz(CAST({micros} AS BIGINT))", t.TIMESTAMP)
+
 
 _UNITS: Final = {
     "year": "year", "yyyy": "year", "yy": "year", "quarter": "quarter", "month": "month",
@@ -88,8 +120,19 @@ def _date_format(values: Sequence[Value], where: str) -> Value:
     return moment.merge(sql, t.STRING)
 
 
+@function("from_unixtime", 2)
+def _from_unixtime(values: Sequence[Value], where: str) -> Value:
+    seconds = accept(values[0], "bigint", where)
+    pattern, _ = translate_pattern(str(accept(values[1], "literal", where).literal), where)
+    moment = f"make_timestamp({seconds.sql} * 1000000)"
+    return seconds.merge(f"strftime({moment}, {quote_text(pattern)})", t.STRING)
+
+
 def _parsed(values: Sequence[Value], where: str, *, attempt: bool) -> Value:
+    if values[0].kind in TIMES:
+        return values[0].merge(cast(values[0].sql, values[0].kind, t.TIMESTAMP), t.TIMESTAMP)
     text = accept(values[0], "string", where)
+    reads_all(str(accept(values[1], "literal", where).literal), where)
     pattern, accepted = translate_pattern(str(accept(values[1], "literal", where).literal), where)
     reader = "try_strptime" if attempt else "strptime"
     checked = (
