@@ -5,8 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
+
+import msgspec
 
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import ConfigError, UnsupportedOperationError, near_names
@@ -37,8 +39,7 @@ TableFunction = Callable[..., Stream]
 _OUTPUT_MODES: Final = ("append", "update", "complete")
 
 
-@dataclass(frozen=True, slots=True)
-class DagsterFace:
+class DagsterFace(msgspec.Struct, frozen=True):
     """How a table shows in Dagster; plain values, so that Dagster is not imported for them."""
 
     key: tuple[str, ...] | None = None

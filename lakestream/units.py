@@ -17,8 +17,8 @@ _BYTES: Final = {
     "": 1, "b": 1, "k": 2**10, "kb": 2**10, "kib": 2**10, "m": 2**20, "mb": 2**20, "mib": 2**20,
     "g": 2**30, "gb": 2**30, "gib": 2**30, "t": 2**40, "tb": 2**40, "tib": 2**40,
 }  # fmt: skip
-_PART: Final = re.compile(r"\s*(?:interval\s+)?(\d+(?:\.\d+)?)\s*([a-z]+)\s*", re.IGNORECASE)
-_SIZE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*", re.IGNORECASE)
+_PART: Final = r"(?i)\s*(?:interval\s+)?(\d+(?:\.\d+)?)\s*([a-z]+)\s*"
+_SIZE: Final = r"(?i)\s*(\d+(?:\.\d+)?)\s*([a-z]*)\s*"
 
 
 def parse_duration(value: str | timedelta | float, *, option: str) -> timedelta:
@@ -40,7 +40,8 @@ def parse_duration(value: str | timedelta | float, *, option: str) -> timedelta:
 
 def _duration_from_text(text: str, option: str) -> timedelta:
     seconds, position = 0.0, 0
-    while match := _PART.match(text, position):
+    part = re.compile(_PART)  # not at import: few runs read a duration
+    while match := part.match(text, position):
         unit = match[2].lower()
         scale = _SECONDS.get(unit, _SECONDS.get(unit.removesuffix("s")))
         if scale is None:
@@ -63,7 +64,7 @@ def parse_size(value: str | int, *, option: str) -> int:
     if isinstance(value, int):
         found = value
     else:
-        match = _SIZE.fullmatch(value)
+        match = re.fullmatch(_SIZE, value)
         scale = _BYTES.get(match[2].lower()) if match else None
         if match is None or scale is None:
             raise ConfigError(f"{option} is no size: {value!r}", fix='write it as "10g" or "512m"')

@@ -11,8 +11,9 @@ import json
 import random
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final
+
+import msgspec
 
 from lakestream.checkpoint import epochs, retention
 from lakestream.checkpoint.batch_records import AttemptRecords
@@ -46,8 +47,7 @@ _LONGEST_BACKOFF_S: Final = 2.0
 _CONSISTENT_READS: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class BatchPlan:
+class BatchPlan(msgspec.Struct, frozen=True):
     """What batch N reads: its offset log entry and the ends of the batch before."""
 
     entry: OffsetEntry

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from lakestream.checkpoint import metadata as query_metadata
 from lakestream.checkpoint.commit_log import CommitLog
@@ -26,8 +27,7 @@ from lakestream.storage.base import LogStore
 from lakestream.storage.rehearsal import RehearsalLogStore
 
 
-@dataclass(slots=True)
-class OpenQuery:
+class OpenQuery(msgspec.Struct, eq=False):
     """A query with everything open that a run needs.
 
     ``id`` is the query's id for the life of its checkpoint. ``metadata`` is None until the query
