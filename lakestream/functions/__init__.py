@@ -1,6 +1,6 @@
 """Spark's scalar functions over columns, under the names of ``pyspark.sql.functions``.
 
-A function stands here only when its result equals Spark's (``tests/sql/golden_spark.json`` holds
+A function stands here only when its result equals Spark's (``tests/sql/golden_frames.json`` holds
 Spark's answers). Where PySpark takes a column or its name, a text is a name; write
 ``F.lit("text")`` for a text. More of Spark SQL's functions can be called in ``F.expr("...")``.
 """
