@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from pathlib import Path
 from typing import Any
 
 import pytest
 from support.fault_pipeline import Pipeline, Runner
-from support.faults import Fault, FaultPlan, fails, loses_reply, says_exists, unavailable
 
 from lakestream.errors import LakestreamError, StorageUnavailableError
 from lakestream.sinks.delta import DeltaInspection
+from lakestream.testing.fault_kinds import Fault, fails, loses_reply, says_exists, unavailable
+from lakestream.testing.faults import FaultPlan, fail_nth
 
 PUTS = (
     "epochs/*",
@@ -108,52 +110,50 @@ def test_c5_delta_commit_when_an_interrupt_follows_it_then_the_next_run_believes
 
 @pytest.mark.parametrize("key", PUTS)
 def test_c6_put_when_its_lost_reply_looks_like_exists_then_the_run_goes_on(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, key: str
+    pipeline: Pipeline, key: str
 ) -> None:
-    plan = FaultPlan().on("put", key, says_exists).install(monkeypatch)
+    with FaultPlan().on("put", key, says_exists()).installed() as plan:
+        done = pipeline.table.run()
 
-    done = pipeline.table.run()
-
-    assert plan.rules[0].seen > 0
+    assert plan.reached
     assert [each.batch_id for each in done] == [0, 1]
     pipeline.assert_exactly_once()
     assert pipeline.table.run() == []
 
 
-@pytest.mark.parametrize("fault", [loses_reply, fails()], ids=["lost reply", "not made"])
+@pytest.mark.parametrize("fault", [loses_reply(), fails()], ids=["lost reply", "not made"])
 @pytest.mark.parametrize("key", PUTS)
 def test_c6_put_when_it_raises_then_this_run_or_the_next_is_exact(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, key: str, fault: Fault
+    pipeline: Pipeline, key: str, fault: Fault
 ) -> None:
     plan = FaultPlan().on("put", key, fault)
-    with monkeypatch.context() as patch:
-        plan.install(patch)
-        with contextlib.suppress(StorageUnavailableError):
-            pipeline.table.run()
+    with plan.installed(), contextlib.suppress(StorageUnavailableError):
+        pipeline.table.run()
 
-    assert plan.rules[0].seen > 0
+    assert plan.reached
     pipeline.table.run()
     pipeline.assert_exactly_once()
     assert _commits(pipeline) == 2
 
 
-@pytest.mark.parametrize(
-    "operation", ["put", "log_get", "log_list", "list", "get", "head", "delete"]
-)
-def test_c6_call_when_each_fails_in_turn_then_the_next_run_is_exact(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, operation: str
+@pytest.mark.parametrize("fault", [fails(), loses_reply()], ids=["not made", "lost reply"])
+def test_c6_call_when_each_meets_a_fault_in_turn_then_the_next_run_is_exact(
+    tmp_path: Path, fault: Fault
 ) -> None:
-    for number in range(1, 100):
+    """SQLite's loop: the n-th storage call of all fails, until a run passes clean."""
+    for number in itertools.count(1):
         pipeline = Pipeline(tmp_path / str(number), max_files_per_trigger=1)
         pipeline.land("a.json", {"id": 1}, {"id": 1})
         pipeline.land("b.json", {"id": 2, "new": 3})
-        plan = FaultPlan().on(operation, "*", fails(), first=number)
-        with monkeypatch.context() as patch:
-            plan.install(patch)
-            with contextlib.suppress(StorageUnavailableError):
-                pipeline.table.run()
-        if plan.rules[0].seen < number:
+        plan = fail_nth(number, fault)
+        with plan.installed(), contextlib.suppress(StorageUnavailableError):
+            pipeline.table.run()
+        if not plan.reached:
             break
         pipeline.table.run()
         pipeline.assert_exactly_once("id", "new")
-    assert 1 < number < 99
+
+    assert sum(plan.injected.values()) == 0
+    kinds = {call.partition(" ")[0] for call in plan.calls}
+    assert kinds >= {"put", "log_get", "log_list", "list", "get"}
+    assert number == len(plan.calls) + 1

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from arro3.core import Array, RecordBatch
 from support.fault_pipeline import Pipeline
-from support.faults import FaultPlan, breaks_after, pages
 
 from lakestream.errors import SourceChangedError, StorageUnavailableError
+from lakestream.testing.fault_kinds import breaks_after, lists_stale_etags, pages
+from lakestream.testing.faults import FaultPlan
 
 OLD = 1_600_000_000
 
@@ -34,11 +35,10 @@ def _with(page: RecordBatch, column: str, value: object) -> RecordBatch:
 
 
 def test_d7_listing_when_entries_are_missing_then_the_next_run_finds_them(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
-    FaultPlan().on("list", "*", pages(lambda all_: _one_by_one(all_)[2:])).install(monkeypatch)
-
-    pipeline.table.run()
+    with FaultPlan().on("list", "*", pages(lambda all_: _one_by_one(all_)[2:])).installed():
+        pipeline.table.run()
 
     assert sum(pipeline.rows().values()) == 2
     pipeline.table.run()
@@ -46,25 +46,25 @@ def test_d7_listing_when_entries_are_missing_then_the_next_run_finds_them(
 
 
 def test_d7_listing_when_entries_come_twice_then_each_file_is_read_once(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
     twice = pages(lambda all_: [*all_, *all_, *_one_by_one(all_)])
-    FaultPlan().on("list", "*", twice, times=9).install(monkeypatch)
 
-    pipeline.table.run()
+    with FaultPlan().on("list", "*", twice, times=9).installed():
+        pipeline.table.run()
 
-    assert pipeline.table.run() == []
+        assert pipeline.table.run() == []
     pipeline.assert_exactly_once()
     assert len(list(pipeline.table.files())) == 4
 
 
 def test_d7_listing_when_an_entry_is_a_phantom_then_it_is_named_and_the_rest_is_read(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
     phantom = pages(lambda all_: [*all_, _with(_one_by_one(all_)[0], "path", "ghost.json")])
-    FaultPlan().on("list", "*", phantom).install(monkeypatch)
+    plan = FaultPlan().on("list", "*", phantom)
 
-    with pytest.raises(SourceChangedError, match=r"LS-SRC-002.*gone") as caught:
+    with plan.installed(), pytest.raises(SourceChangedError, match=r"LS-SRC-002.*gone") as caught:
         pipeline.table.run()
 
     assert str(caught.value.where).endswith("/ghost.json")
@@ -76,12 +76,11 @@ def test_d7_listing_when_an_entry_is_a_phantom_then_it_is_named_and_the_rest_is_
 
 
 def test_d7_listing_when_metadata_is_of_an_older_version_then_no_other_content_is_read(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
-    stale = pages(lambda all_: [_with(page, "e_tag", '"old"') for page in all_])
-    FaultPlan().on("list", "*", stale).install(monkeypatch)
+    plan = FaultPlan().on("list", "*", lists_stale_etags())
 
-    with pytest.raises(SourceChangedError, match="overwritten") as caught:
+    with plan.installed(), pytest.raises(SourceChangedError, match="overwritten") as caught:
         pipeline.again(schema="id BIGINT").run()
 
     assert ".json" in str(caught.value.where)
@@ -89,13 +88,11 @@ def test_d7_listing_when_metadata_is_of_an_older_version_then_no_other_content_i
 
 
 def test_d8_listing_when_it_fails_midway_then_nothing_is_skipped(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
-    plan = FaultPlan()
-    plan.on("list", "*", lambda call: breaks_after(2)(lambda: pages(_one_by_one)(call)))
-    plan.install(monkeypatch)
+    plan = FaultPlan().on("list", "*", breaks_after(2))
 
-    with pytest.raises(StorageUnavailableError, match="LS-STORE-006") as caught:
+    with plan.installed(), pytest.raises(StorageUnavailableError, match="LS-STORE-006") as caught:
         pipeline.table.run()
 
     assert caught.value.transient
@@ -105,15 +102,14 @@ def test_d8_listing_when_it_fails_midway_then_nothing_is_skipped(
 
 @pytest.mark.parametrize("name", ["!first.json", "zlast.json"])
 def test_d8_file_when_it_lands_while_listing_then_this_run_or_the_next_reads_it(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, name: str
+    pipeline: Pipeline, name: str
 ) -> None:
     def change(found: list[RecordBatch]) -> list[RecordBatch]:
         pipeline.land(name, {"id": 99})
         return found
 
-    FaultPlan().on("list", "*", pages(change)).install(monkeypatch)
-
-    pipeline.table.run()
+    with FaultPlan().on("list", "*", pages(change)).installed():
+        pipeline.table.run()
     pipeline.table.run()
 
     pipeline.assert_exactly_once()

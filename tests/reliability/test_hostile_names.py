@@ -17,7 +17,7 @@ from support.fault_pipeline import Pipeline
 from typer.testing import CliRunner
 
 import lakestream as ls
-from lakestream import functions as F
+from lakestream import functions as F  # noqa: N812 - as users write it
 from lakestream.cli.main import app
 
 NAMES = {

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 from support.fault_pipeline import Pipeline, Runner
-from support.faults import FaultPlan, after
 
 from lakestream.errors import SourceChangedError
 from lakestream.sources.base import DiscoveryFilter
+from lakestream.testing.fault_kinds import after
+from lakestream.testing.faults import FaultPlan
 
 
 @pytest.fixture
@@ -51,12 +52,12 @@ def test_o1_file_when_overwritten_before_read_then_the_batch_stops_and_names_it(
 
 
 def test_o1_file_when_overwritten_while_read_then_no_mixture_is_committed(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
     swap = after(lambda: pipeline.land("d.json", {"id": 44}))
-    FaultPlan().on("get", "d.json", swap, times=99).install(monkeypatch)
+    plan = FaultPlan().on("get", "d.json", swap, times=99)
 
-    with pytest.raises(SourceChangedError) as caught:
+    with plan.installed(), pytest.raises(SourceChangedError) as caught:
         pipeline.again().run()
 
     assert str(caught.value.where).endswith("/d.json")
@@ -172,14 +173,14 @@ def test_o6_file_when_empty_and_young_then_min_age_waits_for_its_content(tmp_pat
 
 
 def test_o7_file_when_growing_while_looked_at_then_it_waits_until_it_is_whole(
-    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: Pipeline,
 ) -> None:
     whole = "".join(f'{{"id": {number}}}\n' for number in range(10, 20))
     pipeline.land("slow.json", whole[:30])
     grow = after(lambda: pipeline.land("slow.json", whole))
-    FaultPlan().on("head", "slow.json", grow).install(monkeypatch)
 
-    pipeline.again().run()
+    with FaultPlan().on("head", "slow.json", grow).installed():
+        pipeline.again().run()
 
     assert "slow.json" not in pipeline.files()
     pipeline.again().run()

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import os
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,33 +73,30 @@ def test_z1_runner_when_opened_before_anothers_first_start_then_it_takes_over_it
 STEPS = ("plan", "inspect", "read", "sink_commit", "commit_log", "committed")
 
 
-def _steps(runner: Runner) -> itertools.chain[None]:
+def _steps(runner: Runner) -> Iterator[None]:
     """Run one batch as a generator that pauses before each of ``STEPS``."""
 
-    def batch():  # type: ignore[no-untyped-def]
+    yield
+    plan = runner.plan()
+    yield
+    inspection = runner.lines.inspect(plan)
+    receipt = inspection.receipt
+    yield
+    if receipt is None:
+        attempt = runner.attempt(plan, inspection)
         yield
-        plan = runner.plan()
-        yield
-        inspection = runner.lines.inspect(plan)
-        receipt = inspection.receipt
-        yield
-        if receipt is None:
-            attempt = runner.attempt(plan, inspection)
-            yield
-            try:
-                runner.lines.sink_commit(plan, attempt, inspection)
-            except LakestreamError:
-                inspection = runner.lines.inspect(plan)
-                receipt = inspection.receipt
-            else:
-                receipt = runner.query.sink.find_receipt(plan.batch_id)
-            assert receipt is not None
-        yield
-        runner.lines.commit_log(plan, receipt)
-        yield
-        runner.lines.committed(plan, receipt)
-
-    return itertools.chain(batch())
+        try:
+            runner.lines.sink_commit(plan, attempt, inspection)
+        except LakestreamError:
+            inspection = runner.lines.inspect(plan)
+            receipt = inspection.receipt
+        else:
+            receipt = runner.query.sink.find_receipt(plan.batch_id)
+        assert receipt is not None
+    yield
+    runner.lines.commit_log(plan, receipt)
+    yield
+    runner.lines.committed(plan, receipt)
 
 
 @pytest.mark.parametrize("looks_at_epochs", ["epochs", "no epochs"])

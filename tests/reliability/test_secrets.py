@@ -122,7 +122,7 @@ def test_x3_run_when_all_goes_well_then_nothing_written_or_said_has_a_credential
         endpoint_url=moto_server.endpoint,
         region_name="us-east-1",
         aws_access_key_id="testing",
-        aws_secret_access_key="testing",
+        aws_secret_access_key="testing",  # noqa: S106 - moto takes any
     )
     client.put_object(
         Bucket=moto_server.bucket, Key="secrets/landing/a.json", Body=b'{"id": 1}\n{"id"\n'
