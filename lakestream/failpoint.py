@@ -2,12 +2,16 @@
 
 Inert unless ``LAKESTREAM_FAILPOINT`` is set to ``<name>:<hit>:<action>``: at the ``hit``-th
 passing of point ``name`` (1 is the first) the action is done: ``kill`` (``os._exit(137)``, as
-after SIGKILL) or ``raise`` (``RuntimeError``).
+after SIGKILL) or ``raise`` (``RuntimeError``). A test in this process watches the points that
+its own thread passes with ``watched``.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Final
 
 VARIABLE: Final = "LAKESTREAM_FAILPOINT"
@@ -27,10 +31,24 @@ PROTOCOL_LINES: Final = (
 )
 
 _hits: dict[str, int] = {}
+_watch: ContextVar[Callable[[str], None] | None] = ContextVar("failpoint_watch", default=None)
+
+
+@contextmanager
+def watched(watch: Callable[[str], None]) -> Iterator[None]:
+    """Call ``watch`` with the name of each point that this thread passes; it may raise."""
+    token = _watch.set(watch)
+    try:
+        yield
+    finally:
+        _watch.reset(token)
 
 
 def failpoint(name: str) -> None:
     """Pass the point ``name``; do what ``LAKESTREAM_FAILPOINT`` says, which is mostly nothing."""
+    watch = _watch.get()
+    if watch is not None:
+        watch(name)
     spec = os.environ.get(VARIABLE)
     if spec is None:
         return

@@ -1,0 +1,235 @@
+"""Faults between lakestream and its real stores: by script, by seed, or at the n-th call.
+
+A ``FaultPlan`` decides what becomes of each call. ``installed`` puts it between everything that
+lakestream opens and the real store; or wrap one store in ``FaultyLogStore`` or
+``FaultyReadStore``. Operations of a log store (checkpoints) are ``put``, ``log_get``,
+``log_list`` and ``delete``; of a read store (landing) ``list``, ``head`` and ``get``, where each
+object of a ``get_many`` is a ``get``.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from lakestream.errors import LakestreamError
+from lakestream.storage import stores
+from lakestream.storage.base import LogStore, ObjectInfo, ReadStore
+from lakestream.testing.fault_kinds import (
+    Fault,
+    breaks_after,
+    fails,
+    lists_twice,
+    loses_reply,
+    says_exists,
+)
+
+if TYPE_CHECKING:
+    from arro3.core import RecordBatch
+
+_T = TypeVar("_T")
+
+#: What a seeded plan may do to each operation. After all of these the caller knows, or can find
+#: out, that it was not served: what a store must not do at all (other bytes for a version, an
+#: incomplete listing that claims to be whole) is for scripts.
+SURVIVABLE: Final[Mapping[str, tuple[Fault, ...]]] = {
+    "put": (fails(), loses_reply(), says_exists()),
+    "log_get": (fails(),),
+    "log_list": (fails(),),
+    "delete": (fails(), loses_reply()),
+    "list": (fails(), breaks_after(1), lists_twice()),
+    "head": (fails(),),
+    "get": (fails(),),
+}
+
+
+@dataclass
+class Rule:
+    """Which calls a fault befalls: the ``first``-th matching one (1 is the first) and on.
+
+    Args:
+        operation: The operation, as a glob.
+        key: The key, as a glob; a ``*`` crosses slashes.
+        fault: What happens.
+        first: From which matching call on.
+        times: To how many calls.
+        seen: How many calls matched so far.
+    """
+
+    operation: str
+    key: str
+    fault: Fault
+    first: int = 1
+    times: int = 1
+    seen: int = 0
+
+    def befalls(self, operation: str, key: str) -> bool:
+        """Count a call if it matches; tell whether the fault befalls it."""
+        if not (
+            fnmatch.fnmatchcase(operation, self.operation) and fnmatch.fnmatchcase(key, self.key)
+        ):
+            return False
+        self.seen += 1
+        return self.first <= self.seen < self.first + self.times
+
+
+@dataclass
+class FaultPlan:
+    """What becomes of each call; a call that no rule names is served. Thread-safe.
+
+    ``calls`` lists every call as ``operation key``, faults or not; ``injected`` counts the
+    faults that happened, by ``operation: fault``.
+    """
+
+    rules: list[Rule] = field(default_factory=list)
+    calls: list[str] = field(default_factory=list)
+    injected: Counter[str] = field(default_factory=Counter)
+    _dice: random.Random | None = None
+    _probability: float = 0.0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @classmethod
+    def seeded(cls, seed: int, *, probability: float = 0.05) -> FaultPlan:
+        """Let each call meet one of its operation's ``SURVIVABLE`` faults by chance.
+
+        Args:
+            seed: Equal seeds and equal calls give equal faults.
+            probability: Of a fault at each call, 0 to 1.
+        """
+        dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
+        return cls(_dice=dice, _probability=probability)
+
+    def on(
+        self, operation: str, key: str, fault: Fault, *, first: int = 1, times: int = 1
+    ) -> FaultPlan:
+        """Script a fault (see ``Rule``); gives the plan itself."""
+        self.rules.append(Rule(operation, key, fault, first, times))
+        return self
+
+    @property
+    def reached(self) -> bool:
+        """Whether every rule's fault has happened at least once."""
+        return all(rule.seen >= rule.first for rule in self.rules)
+
+    def run(self, operation: str, key: str, call: Callable[[], _T]) -> _T:
+        """Make a call, or what the plan makes of it."""
+        with self._lock:
+            self.calls.append(f"{operation} {key}")
+            fault = self._fault(operation, key)
+            if fault is not None:
+                self.injected[f"{operation}: {fault.name}"] += 1
+        return call() if fault is None else cast("_T", fault.befall(call))
+
+    def _fault(self, operation: str, key: str) -> Fault | None:
+        # Every rule counts every call, so that two scripts of one plan do not shift each other.
+        hits = [rule.fault for rule in self.rules if rule.befalls(operation, key)]
+        if hits:
+            return hits[0]
+        if self._dice is not None and self._dice.random() < self._probability:
+            return self._dice.choice(SURVIVABLE[operation])
+        return None
+
+    @contextmanager
+    def installed(self) -> Iterator[FaultPlan]:
+        """Wrap every store that lakestream opens in this process until the block ends."""
+        open_log, open_read = stores.open_log_store, stores.open_read_store
+
+        def open_log_store(*args: Any, **options: Any) -> LogStore:  # noqa: ANN401 - handed on
+            return FaultyLogStore(open_log(*args, **options), self)
+
+        def open_read_store(*args: Any, **options: Any) -> ReadStore:  # noqa: ANN401 - handed on
+            return FaultyReadStore(open_read(*args, **options), self)
+
+        stores.open_log_store, stores.open_read_store = open_log_store, open_read_store
+        try:
+            yield self
+        finally:
+            stores.open_log_store, stores.open_read_store = open_log, open_read
+
+
+def fail_nth(n: int, fault: Fault | None = None) -> FaultPlan:
+    """Plan SQLite's loop: the n-th storage call of all (1 is the first) meets a fault.
+
+    Run the work for n = 1, 2, ... and check it each time, until the plan was not ``reached``:
+    then every call has failed once.
+    """
+    return FaultPlan().on("*", "*", fault or fails(), first=n)
+
+
+class FaultyLogStore:
+    """A log store under a plan; implements ``LogStore``."""
+
+    def __init__(self, inner: LogStore, plan: FaultPlan) -> None:
+        self._inner = inner
+        self._plan = plan
+
+    @property
+    def uri(self) -> str:
+        """The real store's."""
+        return self._inner.uri
+
+    def put_absent(self, key: str, data: bytes) -> bool:
+        """Operation ``put``."""
+        return self._plan.run("put", key, lambda: self._inner.put_absent(key, data))
+
+    def get(self, key: str) -> bytes:
+        """Operation ``log_get``."""
+        return self._plan.run("log_get", key, lambda: self._inner.get(key))
+
+    def list(self, prefix: str, *, start_after: str | None = None) -> list[str]:
+        """Operation ``log_list``; its key is the prefix."""
+        return self._plan.run(
+            "log_list", prefix, lambda: self._inner.list(prefix, start_after=start_after)
+        )
+
+    def delete(self, keys: Sequence[str]) -> None:
+        """Operation ``delete``; its key is all keys, joined by commas."""
+        self._plan.run("delete", ",".join(keys), lambda: self._inner.delete(keys))
+
+
+class FaultyReadStore:
+    """A read store under a plan; implements ``ReadStore``."""
+
+    def __init__(self, inner: ReadStore, plan: FaultPlan) -> None:
+        self._inner = inner
+        self._plan = plan
+
+    @property
+    def uri(self) -> str:
+        """The real store's."""
+        return self._inner.uri
+
+    def uri_of(self, key: str) -> str:
+        """The real store's."""
+        return self._inner.uri_of(key)
+
+    def list(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[RecordBatch]:
+        """Operation ``list``; its key is the prefix."""
+        yield from self._plan.run(
+            "list", prefix, lambda: self._inner.list(prefix, start_after=start_after)
+        )
+
+    def head(self, key: str) -> ObjectInfo:
+        """Operation ``head``."""
+        return self._plan.run("head", key, lambda: self._inner.head(key))
+
+    def get(self, info: ObjectInfo, *, start: int = 0, end: int | None = None) -> bytes:
+        """Operation ``get``."""
+        return self._plan.run("get", info.key, lambda: self._inner.get(info, start=start, end=end))
+
+    def get_many(
+        self, infos: Sequence[ObjectInfo], *, max_buffered_bytes: int
+    ) -> Iterator[bytes | LakestreamError]:
+        """Operation ``get`` for each object, one after another."""
+        del max_buffered_bytes  # one object is held at a time
+        for info in infos:
+            try:
+                yield self.get(info)
+            except LakestreamError as error:
+                yield error
