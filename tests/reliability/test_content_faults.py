@@ -229,6 +229,13 @@ def test_p6_record_when_failfast_then_the_batch_stops_and_names_file_and_line(
         pytest.param({}, b'{"id": 1, "t": "a\\u0000b"}\n', ["a\0b"], 0, id="escaped nul"),
         pytest.param({}, b'{"id": 1, "t": "\\ud83d\\ude00"}\n', ["\U0001f600"], 0, id="pair"),
         pytest.param(
+            {},
+            rb'{"id": 1, "t": "\ud840\uDC00 \\ud840\\udc00 \\\ud840\udc00 \uDBFF\udfff"}' + b"\n",
+            ["\U00020000 \\ud840\\udc00 \\\U00020000 \U0010ffff"],
+            0,
+            id="pairs beyond plane 1",
+        ),
+        pytest.param(
             {}, b'{"id": 1, "t": "\\ud800"}\n{"id": 2, "t": "x"}\n', ["x"], 1, id="lone surrogate"
         ),
         pytest.param({}, b'{"id": 1, "t": "\xed\xa0\x80"}\n', [], 1, id="encoded surrogate"),

@@ -1,4 +1,4 @@
-"""Two processes on one checkpoint: each row once, whoever wins which line."""
+"""Three processes on one checkpoint: each row once, whoever wins which line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_two_runners_when_they_share_a_checkpoint_then_each_row_is_there_once(
     tmp_path: Path,
 ) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "support.race", str(tmp_path), "12", "2"],
+        [sys.executable, "-m", "support.race", str(tmp_path), "16", "3"],
         env={**os.environ, "PYTHONPATH": str(TESTS)},
         capture_output=True,
         text=True,
@@ -26,4 +26,4 @@ def test_two_runners_when_they_share_a_checkpoint_then_each_row_is_there_once(
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["failures"] == []
-    assert found["batches"] == 12 * 6
+    assert found["batches"] == 16 * 6
