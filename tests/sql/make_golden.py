@@ -6,7 +6,7 @@ Run it with pyspark 4.0.1 and Java 17 in an environment of its own, after changi
     /tmp/spark/bin/python tests/sql/make_golden.py
 """
 
-# ruff: noqa: ANN001, ANN201, BLE001, PLC0415, E501 - tests read as sentences; the reader's own errors are of any kind
+# ruff: noqa: BLE001, E501 - tests read as sentences; the reader's own errors are of any kind
 
 import datetime as dt
 import decimal
@@ -75,6 +75,8 @@ def plain(value):
         return {"decimal": f"{value:f}"}
     if isinstance(value, dt.datetime):
         return {"timestamp": value.isoformat(timespec="microseconds")}
+    if isinstance(value, dt.timedelta):
+        return {"interval": str(value)}
     if isinstance(value, dt.date):
         return {"date": value.isoformat()}
     if isinstance(value, bytes | bytearray):
@@ -101,10 +103,10 @@ def spark_rows() -> list[tuple]:
     return found
 
 
-def main() -> None:
+def start_spark():
     os.environ["TZ"] = "UTC"
     time.tzset()
-    from pyspark.sql import SparkSession, functions
+    from pyspark.sql import SparkSession
 
     spark = (
         SparkSession.builder.master("local[1]")
@@ -115,6 +117,13 @@ def main() -> None:
         .getOrCreate()
     )
     spark.sparkContext.setLogLevel("OFF")
+    return spark
+
+
+def main() -> None:
+    spark = start_spark()
+    from pyspark.sql import functions
+
     frame = spark.createDataFrame(spark_rows(), SCHEMA).coalesce(1).cache()
     cases = []
     for text in expressions():

@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, ANN202, PLC0415, B017, PT011 - tests read as sentences; the reader's own errors are of any kind
+# ruff: noqa: B017, PT011 - tests read as sentences; the reader's own errors are of any kind
 
 import datetime as dt
 import subprocess

@@ -1,6 +1,6 @@
 """Spark's own answers, kept in golden_spark.json, against ours."""
 
-# ruff: noqa: ANN001, ANN201, BLE001 - tests read as sentences; the reader's own errors are of any kind
+# ruff: noqa: BLE001 - tests read as sentences; the reader's own errors are of any kind
 
 import datetime as dt
 import decimal

@@ -1,7 +1,5 @@
 """The golden answers are still Spark's: asks a real one again, where it can be had."""
 
-# ruff: noqa: ANN001, ANN201 - tests read as sentences; the reader's own errors are of any kind
-
 import importlib.util
 import json
 import os
@@ -18,13 +16,27 @@ PYTHON = os.environ.get("LAKESTREAM_SPARK_PYTHON") or (
 )
 
 
+@pytest.mark.timeout(960)
 @pytest.mark.skipif(PYTHON is None, reason="pyspark is not here: LAKESTREAM_SPARK_PYTHON names it")
 @pytest.mark.skipif(shutil.which("java") is None, reason="Spark needs java")
-def test_golden_when_spark_is_asked_again_then_answers_are_the_same(tmp_path):
-    script = tmp_path / "make_golden.py"
-    shutil.copy(HERE / "make_golden.py", script)
-    subprocess.run([str(PYTHON), str(script)], check=True, capture_output=True, timeout=280)
+@pytest.mark.parametrize(
+    ("script", "golden"),
+    [
+        ("make_golden.py", "golden_spark.json"),
+        ("make_golden_frames.py", "golden_frames.json"),
+    ],
+)
+def test_golden_when_spark_is_asked_again_then_answers_are_the_same(script, golden, tmp_path):
+    for name in ("make_golden.py", "make_golden_frames.py", "frame_cases.py"):
+        shutil.copy(HERE / name, tmp_path / name)
+    subprocess.run(
+        [str(PYTHON), str(tmp_path / script)],
+        check=True,
+        capture_output=True,
+        timeout=900,
+        cwd=tmp_path,
+    )
 
-    fresh = json.loads((tmp_path / "golden_spark.json").read_text(encoding="utf-8"))
-    kept = json.loads((HERE / "golden_spark.json").read_text(encoding="utf-8"))
+    fresh = json.loads((tmp_path / golden).read_text(encoding="utf-8"))
+    kept = json.loads((HERE / golden).read_text(encoding="utf-8"))
     assert fresh == kept

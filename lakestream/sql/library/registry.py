@@ -276,6 +276,8 @@ def _implicit(kind: t.SparkType, wanted: t.SparkType) -> bool:
         return True
     if wanted == t.BINARY:
         return False
+    if kind in INTEGERS and wanted in INTEGERS:
+        return INTEGERS.index(kind) <= INTEGERS.index(wanted)
     if is_number(wanted):
         return is_number(kind) and (kind in INTEGERS or wanted not in INTEGERS)
     return wanted in TIMES and kind in TIMES
