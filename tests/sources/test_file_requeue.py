@@ -8,6 +8,7 @@ from support.files_source import FilesPipe
 
 from lakestream.checkpoint.commit_log import CommitEntry, CommitLog
 from lakestream.sources.base import DiscoveryFilter, ReadLimit
+from lakestream.sources.files.discovery import Discovery
 
 REQUEUE = DiscoveryFilter(requeue=True)
 
@@ -74,3 +75,24 @@ def test_requeue_when_all_rows_are_in_the_table_changes_nothing(pipe: FilesPipe)
     pipe.land("a.json", {"id": 1}, "{broken\n")
     end = _commit(pipe)
     assert _after(pipe, end, REQUEUE) == []
+
+
+def test_requeue_when_an_ignored_file_was_read_by_a_replay_gives_it_no_third_place(
+    pipe: FilesPipe,
+) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.open(include_existing_files=False).discover()
+    end = _commit(pipe, discovery=REQUEUE)
+    assert _after(pipe, end, REQUEUE) == []
+
+
+def test_requeue_when_the_listing_gives_a_file_twice_reads_it_once(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe.land("a.json", {"id": 1})
+    reader = pipe.open(include_existing_files=False)
+    reader.discover()
+    end = reader.latest(reader.initial())
+    find = Discovery.find
+    monkeypatch.setattr(Discovery, "find", lambda self, keys: 2 * find(self, keys))
+    assert _after(pipe, end, REQUEUE) == [1]

@@ -40,7 +40,8 @@ def requeue(context: SourceContext, discovery: Discovery, ledger: Ledger) -> Non
     last = ledger.last_seq
     wanted = _wanted(context, ledger)
     if wanted:
-        found = sorted(discovery.find(wanted), key=attrgetter("modified_us", "key"))
+        listed = {each.key: each for each in discovery.find(wanted)}  # a listing may repeat itself
+        found = sorted(listed.values(), key=attrgetter("modified_us", "key"))
         ledger.append_again(found, found_at=context.clock.now(), after=last)
 
 
@@ -57,6 +58,7 @@ def _wanted(context: SourceContext, ledger: Ledger) -> set[str]:
         columns = (values(rows, name) for name in ("seq", "key", "via"))
         for seq, key, via in zip(*columns, strict=True):
             ignored = via == IGNORED
-            if ignored or key in keys:
+            # A later place counts also where an ignored file got it and gave its rows from there.
+            if ignored or key in keys or key in newest:
                 newest[key] = _Place(seq, ignored)
     return {key for key, place in newest.items() if place.ignored or failed.get(place.seq) == key}
