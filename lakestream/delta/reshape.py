@@ -38,10 +38,12 @@ def readable_as(have: t.SparkType, want: t.SparkType) -> bool:
 def column_as(column: Array, kind: t.SparkType) -> Array:
     """Give a column as the wanted type; nested fields that it lacks are null.
 
-    The caller has checked that it is ``readable_as`` that type.
+    The caller has checked that it is ``readable_as`` that type. Lists and maps are cast even
+    when they look equal: arro3 compares types without the names of their children ("item" or
+    "element", "entries" or "key_value"), which differ by writer, but makes batches with them.
     """
     wanted = to_arrow(kind)
-    if column.type == wanted:
+    if isinstance(kind, t.Simple | t.Decimal) and column.type == wanted:
         return column
     if _same_shape(spark_type(column.type), kind):
         return column.cast(wanted)

@@ -295,3 +295,20 @@ def expected(row: dict) -> dict:
         "l": None if lists is None else [grown(each, "b") for each in lists],
         "m": None if maps is None else [(key, grown(each, "b")) for key, each in maps],
     }
+
+
+def test_read_table_of_another_writers_lists_and_maps_gives_their_values(tmp_path: Path) -> None:
+    counts = pa.map_(pa.string(), pa.int64())
+    nested = pa.struct([("counts", counts), ("parts", pa.list_(pa.struct([("counts", counts)])))])
+    rows = pa.table(
+        {
+            "counts": pa.array([[("a", 1)], None, []], counts),
+            "ids": pa.array([[1], [2, None], None], pa.list_(pa.int64())),
+            "nested": pa.array(
+                [{"counts": [("b", 2)], "parts": [{"counts": [("c", 3)]}]}, None, {}], nested
+            ),
+        }
+    )
+    write_deltalake(tmp_path / "table", rows)
+    found = read_table(str(tmp_path / "table")).read_all()
+    assert found.to_pylist() == rows.to_pylist()
