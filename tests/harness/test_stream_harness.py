@@ -168,7 +168,7 @@ def test_rows_when_they_differ_then_the_arrow_stands_at_the_step_and_rows_are_na
         (CrashAt("plan"), "the crash never came"),
         (Do(lambda: 1 / 0), "ZeroDivisionError"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 def test_step_when_it_does_not_hold_then_it_goes_red(
     harness: StreamHarness, step: Step, why: str
