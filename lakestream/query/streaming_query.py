@@ -191,9 +191,12 @@ class StreamingQuery:
             raise failed from self._failure
 
     def stop(self) -> None:
-        """Ask the query to end, and wait until the batch under way is in the table."""
+        """Ask the query to end, and wait until the batch under way is in the table.
+
+        From ``on_progress``, which runs in the query's own thread, it only asks.
+        """
         self._pace.stop()
-        if self.isActive:
+        if self.isActive and threading.current_thread() is not self._thread:
             self._ended.wait()
 
     def _work(self) -> None:
