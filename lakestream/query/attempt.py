@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Iterator, Mapping
 
 import msgspec
@@ -54,8 +55,15 @@ class Attempt:
         failures.append(self._failure)
         return next((each for each in failures if each is not None), error)
 
-    def close(self) -> None:
-        """Drop the streams, so that threads and connections behind them end."""
+    def close(self, error: BaseException | None = None) -> None:
+        """Drop the streams, so that threads and connections behind them end.
+
+        Args:
+            error: What ended the attempt. The frames of its traceback hold the streams as well,
+                so they let go of their variables; its text and lines stay.
+        """
+        if error is not None:
+            _clear_frames(error)
         self._stream = None
         self.run = None
         self.reads = {}
@@ -104,6 +112,17 @@ class Attempt:
                 for name, count in run.expectations.items()
             },
         )
+
+
+def _clear_frames(error: BaseException) -> None:
+    pending: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while pending:
+        each = pending.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            traceback.clear_frames(each.__traceback__)
+            pending += [each.__cause__, each.__context__]
 
 
 class PlanRunner(msgspec.Struct):

@@ -271,6 +271,7 @@ class MicroBatchExecution:
                     self.sink_commit(plan, attempt, inspection)
             except Exception as error:  # noqa: BLE001 - the table alone says what happened
                 cause = attempt.cause(error)
+                attempt.close(cause)
                 if isinstance(cause, ReplanNeeded):
                     replans += 1
                     verdict = _too_many_replans(plan) if replans > MAX_REPLANS else None

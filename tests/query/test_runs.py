@@ -6,12 +6,14 @@ import json
 import threading
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 import lakestream as ls
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import ExpectationFailedError, QueryFailedError, UserFunctionError
 from lakestream.query.run import QueryRun, RunOptions
+from lakestream.query.streaming_query import StreamingQuery
 from lakestream.sources.base import DiscoveryFilter
 from lakestream.streaming_table import StreamingTable
 
@@ -286,3 +288,41 @@ def test_progress_when_printed_then_has_sparks_names_in_sparks_order(
     assert found["sources"][0]["startOffset"] == {"seqNum": -1, "sourceVersion": 1}
     assert found["lakestream"]["deltaVersion"] == 1
     assert json.loads(str(progress)) == found
+
+
+def test_stop_when_asked_by_on_progress_then_the_query_ends_after_that_batch(
+    tmp_path: Path, landing: Path
+) -> None:
+    land(landing, "a")
+    asked: list[StreamingQuery] = []
+    query = StreamingQuery(
+        orders_of(tmp_path).definition,
+        ls.processing_time("1 hour"),
+        RunOptions(on_progress=lambda _: asked[0].stop()),
+    )
+    asked.append(query)
+
+    query.start()
+
+    assert query.awaitTermination(60)
+
+
+def test_run_when_a_function_fails_then_no_thread_of_the_attempt_stays(
+    tmp_path: Path, landing: Path
+) -> None:
+    for name in "abcd":
+        land(landing, name, rows=200_000)
+    before = set(threading.enumerate())
+
+    def fail(batch: pa.RecordBatch) -> pa.RecordBatch:
+        raise ValueError
+
+    @ls.streaming_table(str(tmp_path / "table"))
+    def orders() -> ls.Stream:
+        files = ls.read_files(str(landing), format="json", schema="name STRING, n BIGINT")
+        return files.mapBatches(fail, schema="name STRING")
+
+    with pytest.raises(UserFunctionError):
+        orders.run()
+
+    assert set(threading.enumerate()) <= before
