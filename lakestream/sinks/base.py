@@ -48,3 +48,51 @@ class Inspection(Protocol):
         Whatever it raises, the outcome is unknown until the sink is inspected again.
         """
         ...
+
+
+class Sink(Protocol):
+    """One table that one query appends to. Used by one thread at a time.
+
+    A batch's mark is the query's id with the batch's number, written by the very commit that
+    adds the batch's rows. Several runs may hold a sink each: of two commits of one batch exactly
+    one succeeds.
+    """
+
+    def prepare(self, schema: Struct) -> str:
+        """Create the table unless there is one, and give the id of the one that is there.
+
+        Safe to repeat and to run from several processes at once.
+        """
+        ...
+
+    def inspect(
+        self, batch_id: int, *, table_id: str | None, plan_digest: str, receipt_version: int | None
+    ) -> Inspection:
+        """Look at the table now, as one act, before committing a batch to it.
+
+        Args:
+            batch_id: The batch that is to be committed.
+            table_id: The table as the checkpoint knows it.
+            plan_digest: The digest of the batch's plan.
+            receipt_version: The table's version of the query's last receipt; None before the
+                first.
+
+        Raises:
+            SinkReplacedError: Another table, or none, is there.
+            FencedError: A later batch of this query is in the table.
+            PlanMismatchError: This batch is in the table, but not by this plan.
+            SinkBehindError: Batches before this one are not in the table.
+        """
+        ...
+
+    def find_receipt(self, batch_id: int) -> Receipt | None:
+        """Find the commit that carries a batch's mark; None when there is none."""
+        ...
+
+    def verify(self, receipt: Receipt) -> None:
+        """Check that what a commit added is there, and make it durable.
+
+        Raises:
+            SinkDamagedError: It is not.
+        """
+        ...

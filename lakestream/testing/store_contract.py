@@ -45,7 +45,7 @@ def listed(store: ReadStore, prefix: str = "", *, start_after: str | None = None
         for page in store.list(prefix, start_after=start_after)
         for key in page.column("path").to_pylist()
     ]
-    assert len(keys) == len(set(keys)), "a key was listed twice"  # noqa: S101 - a test's assert
+    assert len(keys) == len(set(keys)), "a key was listed twice"
     return set(keys)
 
 
@@ -59,36 +59,36 @@ class ReadStoreContract:
 
     def test_list_when_the_root_is_missing_gives_nothing(self, landing: Landing) -> None:
         """A landing folder may come later than the query."""
-        assert listed(landing.store) == set()  # noqa: S101
+        assert listed(landing.store) == set()
 
     def test_list_when_there_are_folders_gives_every_object_once(self, landing: Landing) -> None:
         """Recursive, with the columns that the ledger reads."""
         for key in ("a.json", "in/b.json", "in/deep/c.json", "into/d.json"):
             landing.write(key, b"x")
         page = next(landing.store.list())
-        assert page.schema.names == _COLUMNS  # noqa: S101
-        assert listed(landing.store) == {"a.json", "in/b.json", "in/deep/c.json", "into/d.json"}  # noqa: S101
+        assert page.schema.names == _COLUMNS
+        assert listed(landing.store) == {"a.json", "in/b.json", "in/deep/c.json", "into/d.json"}
 
     def test_list_when_given_a_prefix_takes_whole_segments(self, landing: Landing) -> None:
         """``in`` is not ``into``."""
         landing.write("in/b.json", b"x")
         landing.write("into/d.json", b"x")
-        assert listed(landing.store, "in") == {"in/b.json"}  # noqa: S101
+        assert listed(landing.store, "in") == {"in/b.json"}
 
     def test_list_when_started_after_a_key_gives_only_greater_ones(self, landing: Landing) -> None:
         """Whatever the server makes of the offset."""
         for key in ("a", "b", "b.x", "c"):
             landing.write(key, b"x")
-        assert listed(landing.store, start_after="b") == {"b.x", "c"}  # noqa: S101
+        assert listed(landing.store, start_after="b") == {"b.x", "c"}
 
     def test_list_when_compared_with_head_tells_the_same_version(self, landing: Landing) -> None:
         """The ledger's version and the reader's are one."""
         landing.write("a", b"hello")
         page = next(landing.store.list())
         info = landing.store.head("a")
-        assert page.column("size").to_pylist() == [info.size_bytes] == [5]  # noqa: S101
-        assert page.column("e_tag").to_pylist() == [info.etag]  # noqa: S101
-        assert page.column("last_modified")[0].as_py() == info.modified  # noqa: S101
+        assert page.column("size").to_pylist() == [info.size_bytes] == [5]
+        assert page.column("e_tag").to_pylist() == [info.etag]
+        assert page.column("last_modified")[0].as_py() == info.modified
 
     @pytest.mark.parametrize(
         "key", ["%2e%2e/x", "a b+c#?.json", "ü/雪.json", "d=__HIVE_DEFAULT_PARTITION__/f"]
@@ -96,23 +96,23 @@ class ReadStoreContract:
     def test_key_when_odd_is_listed_and_read_unchanged(self, landing: Landing, key: str) -> None:
         """Keys are opaque."""
         landing.write(key, b"odd")
-        assert listed(landing.store) == {key}  # noqa: S101
-        assert landing.store.get(landing.store.head(key)) == b"odd"  # noqa: S101
+        assert listed(landing.store) == {key}
+        assert landing.store.get(landing.store.head(key)) == b"odd"
 
     def test_get_when_given_a_range_gives_these_bytes(self, landing: Landing) -> None:
         """Half open, cut at the end."""
         landing.write("a", b"0123456789")
         info = landing.store.head("a")
-        assert landing.store.get(info) == b"0123456789"  # noqa: S101
-        assert landing.store.get(info, start=2, end=5) == b"234"  # noqa: S101
-        assert landing.store.get(info, start=7) == b"789"  # noqa: S101
-        assert landing.store.get(info, start=8, end=99) == b"89"  # noqa: S101
-        assert landing.store.get(info, start=10) == b""  # noqa: S101
+        assert landing.store.get(info) == b"0123456789"
+        assert landing.store.get(info, start=2, end=5) == b"234"
+        assert landing.store.get(info, start=7) == b"789"
+        assert landing.store.get(info, start=8, end=99) == b"89"
+        assert landing.store.get(info, start=10) == b""
 
     def test_get_when_the_object_is_empty_gives_no_bytes(self, landing: Landing) -> None:
         """A zero-byte file is a file."""
         landing.write("a", b"")
-        assert landing.store.get(landing.store.head("a")) == b""  # noqa: S101
+        assert landing.store.get(landing.store.head("a")) == b""
 
     def test_get_when_overwritten_since_raises_changed(self, landing: Landing) -> None:
         """No mixture of versions, ever."""
@@ -151,17 +151,17 @@ class ReadStoreContract:
             infos.append(landing.store.head(f"f{number:02d}"))
         infos[7] = msgspec.structs.replace(infos[7], key="gone")
         found = list(landing.store.get_many(infos, max_buffered_bytes=max_buffered_bytes))
-        assert isinstance(found.pop(7), ObjectNotFoundError)  # noqa: S101
-        assert found == [b"%d" % number * 20 for number in range(30) if number != 7]  # noqa: S101, PLR2004
+        assert isinstance(found.pop(7), ObjectNotFoundError)
+        assert found == [b"%d" % number * 20 for number in range(30) if number != 7]  # noqa: PLR2004 - the one that is missing
 
     def test_get_many_when_given_nothing_gives_nothing(self, landing: Landing) -> None:
         """No object, no request."""
-        assert list(landing.store.get_many([], max_buffered_bytes=1)) == []  # noqa: S101
+        assert list(landing.store.get_many([], max_buffered_bytes=1)) == []
 
     def test_uri_of_when_the_key_is_odd_is_percent_encoded(self, landing: Landing) -> None:
         """As ``_metadata.file_path`` shows it."""
         uri = landing.store.uri_of("a b/c#d")
-        assert uri.endswith("/a%20b/c%23d")  # noqa: S101
+        assert uri.endswith("/a%20b/c%23d")
 
 
 class LogStoreContract:
@@ -174,14 +174,14 @@ class LogStoreContract:
 
     def test_put_absent_when_the_key_is_free_creates_it(self, store: LogStore) -> None:
         """Whole, and readable at once."""
-        assert store.put_absent("offsets/0", b"whole \x00 entry")  # noqa: S101
-        assert store.get("offsets/0") == b"whole \x00 entry"  # noqa: S101
+        assert store.put_absent("offsets/0", b"whole \x00 entry")
+        assert store.get("offsets/0") == b"whole \x00 entry"
 
     def test_put_absent_when_the_key_is_taken_keeps_the_first(self, store: LogStore) -> None:
         """The second caller is told."""
-        assert store.put_absent("offsets/0", b"first")  # noqa: S101
-        assert not store.put_absent("offsets/0", b"second")  # noqa: S101
-        assert store.get("offsets/0") == b"first"  # noqa: S101
+        assert store.put_absent("offsets/0", b"first")
+        assert not store.put_absent("offsets/0", b"second")
+        assert store.get("offsets/0") == b"first"
 
     def test_put_absent_when_many_race_lets_one_win(self, store: LogStore) -> None:
         """Of all callers exactly one gets True, and its data stand."""
@@ -204,7 +204,7 @@ class LogStoreContract:
                 thread.start()
             for thread in threads:
                 thread.join()
-            assert won == [store.get(f"log/{number}")]  # noqa: S101
+            assert won == [store.get(f"log/{number}")]
 
     def test_get_when_there_is_no_entry_raises_not_found(self, store: LogStore) -> None:
         """Missing is not empty."""
@@ -213,7 +213,7 @@ class LogStoreContract:
 
     def test_list_when_there_is_nothing_gives_no_key(self, store: LogStore) -> None:
         """A checkpoint that is not there yet is an empty one."""
-        assert store.list("offsets") == []  # noqa: S101
+        assert store.list("offsets") == []
 
     def test_list_when_there_are_entries_gives_keys_sorted_as_strings(
         self, store: LogStore
@@ -222,11 +222,11 @@ class LogStoreContract:
         keys = ["log/0/1", "log/0/10", "log/0/9", "log/00", "log/1/a", "logs/1"]
         for key in keys:
             store.put_absent(key, b"x")
-        assert store.list("log") == keys[:-1]  # noqa: S101
-        assert store.list("log/0") == keys[:3]  # noqa: S101
-        assert store.list("log", start_after="log/0/10") == keys[2:5]  # noqa: S101
-        assert store.list("log", start_after="log/00") == ["log/1/a"]  # noqa: S101
-        assert store.list("", start_after="log/1/a") == ["logs/1"]  # noqa: S101
+        assert store.list("log") == keys[:-1]
+        assert store.list("log/0") == keys[:3]
+        assert store.list("log", start_after="log/0/10") == keys[2:5]
+        assert store.list("log", start_after="log/00") == ["log/1/a"]
+        assert store.list("", start_after="log/1/a") == ["logs/1"]
 
     def test_delete_when_some_are_missing_deletes_the_others(self, store: LogStore) -> None:
         """Deleting twice is no error, and a name can be put again."""
@@ -234,10 +234,10 @@ class LogStoreContract:
             store.put_absent(key, b"x")
         store.delete(["log/a/1", "log/missing", "log/a/2"])
         store.delete([])
-        assert store.list("log") == ["log/3"]  # noqa: S101
-        assert store.put_absent("log/a/1", b"again")  # noqa: S101
+        assert store.list("log") == ["log/3"]
+        assert store.put_absent("log/a/1", b"again")
 
     def test_probe_when_the_store_is_safe_leaves_nothing_behind(self, store: LogStore) -> None:
         """A start of a query writes no rubbish."""
         probe_log_store(store)
-        assert store.list("") == []  # noqa: S101
+        assert store.list("") == []
