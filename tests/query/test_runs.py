@@ -165,8 +165,6 @@ def test_start_when_files_keep_landing_then_each_is_taken_until_stopped(
 def test_start_when_a_batch_fails_then_await_raises_with_the_cause(
     tmp_path: Path, landing: Path
 ) -> None:
-    import pyarrow as pa
-
     land(landing, "a")
 
     @ls.streaming_table(str(tmp_path / "table"))

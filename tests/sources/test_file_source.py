@@ -4,8 +4,10 @@ import gzip
 import json
 import os
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.files_source import FilesPipe
@@ -13,6 +15,7 @@ from support.files_source import FilesPipe
 from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.errors import (
     BadRecordError,
+    ConfigError,
     NewColumnsError,
     SchemaInferenceError,
     SourceChangedError,
@@ -20,6 +23,7 @@ from lakestream.errors import (
 from lakestream.plan import types as t
 from lakestream.sources.base import DiscoveryFilter, ReadLimit, ReplanNeeded
 from lakestream.sources.files import file_records
+from lakestream.sources.files.ledger_rows import Candidate
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
 
 
@@ -87,6 +91,23 @@ def test_existing_files_when_not_wanted_are_never_read(pipe: FilesPipe) -> None:
     again = pipe.open(include_existing_files=False)
     assert _ids(pipe.all_rows(again)) == [2]
     assert again.backlog(again.initial()).files == 1
+
+
+def test_existing_files_when_a_slower_first_listing_meets_a_new_file_leave_it_to_be_read(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe.land("old.json", {"id": 1})
+    slow, quick = (pipe.open(include_existing_files=False) for _ in range(2))
+    list_pages = slow._discovery._pages
+
+    def late_pages(*given: Any) -> Iterator[list[Candidate]]:
+        quick.discover()
+        pipe.land("new.json", {"id": 2})
+        return list_pages(*given)
+
+    monkeypatch.setattr(slow._discovery, "_pages", late_pages)
+    slow.discover()
+    assert _ids(pipe.all_rows(pipe.open(include_existing_files=False))) == [2]
 
 
 def test_existing_files_when_the_option_is_flipped_later_stay_read(pipe: FilesPipe) -> None:
@@ -466,3 +487,37 @@ def test_file_dated_in_the_future_waits_at_most_a_day(
 ) -> None:
     pipe.land("a.json", {"id": 1}, age_s=-86_400 * days_ahead)
     assert _ids(pipe.all_rows(pipe.open(schema="id BIGINT", min_age="1 hour"))) == ids
+
+
+def test_hint_when_given_after_the_first_start_adds_its_column(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1, "tags": {"a": 1}})
+    frozen = {"schema_evolution": "fail_on_new_columns"}
+    pipe.all_rows(pipe.open(**frozen))
+    pipe.land("b.json", {"id": 2, "n": 5, "tags": {"a": 2, "b": "x"}})
+    with pytest.raises(AssertionError, match="is not in the schema"):
+        pipe.all_rows(pipe.open(**frozen))
+    rows = pipe.all_rows(pipe.open(schema_hints="n INT, tags.b STRING", **frozen))
+    assert [(row["n"], row["tags"]) for row in rows] == [
+        (None, {"a": 1, "b": None}),
+        (5, {"a": 2, "b": "x"}),
+    ]
+    assert pipe.open(**frozen).schema.get("n") == t.INT
+
+
+def test_hint_when_it_changes_a_stored_type_is_refused(pipe: FilesPipe) -> None:
+    pipe.land("day=2024-01-01/a.json", {"id": 1})
+    pipe.all_rows(pipe.open())
+    for hint in ("ID STRING", "day STRING", "id STRUCT<a INT>"):
+        with pytest.raises(ConfigError, match="changes the type of column"):
+            pipe.open(schema_hints=hint).discover()
+
+
+def test_hint_of_a_struct_that_has_grown_since_is_no_change(pipe: FilesPipe) -> None:
+    hints = "a STRUCT<x INT>, m MAP<STRING, STRUCT<p INT>>, l ARRAY<STRUCT<q INT>>"
+    pipe.land("a.json", {"a": {"x": 1}})
+    pipe.all_rows(pipe.open(schema_hints=hints))
+    pipe.land("b.json", {"a": {"x": 2, "y": 3}, "m": {"k": {"p": 1, "r": 2}}, "l": [{"s": 1}]})
+    rows = pipe.all_rows(pipe.open(schema_hints=hints))
+    again = pipe.open(schema_hints=hints)
+    assert rows[-1]["a"] == {"x": 2, "y": 3}
+    assert again.schema.get("a") == t.Struct((("x", t.INT), ("y", t.LONG)))

@@ -73,18 +73,17 @@ class Discovery:
         end = None if time_budget_s is None else clock.monotonic() + time_budget_s
         self._ledger.refresh()
         ignores = self._ignores_existing()
-        via: Via = "existing" if ignores else "listing"
         complete = True
         pending: list[Candidate] = []
         for page in self._pages(self._ledger.unseen, self._takes):
             pending += page
             if len(pending) >= ENTRY_FILES:
-                self._append(pending, via)
+                self._append(pending)
                 pending = []
             if end is not None and clock.monotonic() > end:
                 complete = False
                 break
-        self._append(pending, via)
+        self._append(pending)
         if ignores and complete and not self._is_narrowed:
             self._mark_existing_done()
         self._ledger.merge_due()
@@ -118,8 +117,12 @@ class Discovery:
     def _takes(self, file: Candidate) -> bool:
         return self._filter.takes(file) and self._takes_in_run.takes(file)
 
-    def _append(self, found: list[Candidate], via: Via) -> None:
-        """Make new files known, oldest first."""
+    def _append(self, found: list[Candidate]) -> None:
+        """Make new files known, oldest first.
+
+        Whether they were there before the first start is asked after they were listed: another
+        run's first listing may have ended meanwhile, and what that did not see is new.
+        """
         now = self._context.clock.now()
         oldest_young = microseconds(now - _YOUNG)
         ready = [
@@ -129,6 +132,7 @@ class Discovery:
             and (each.modified_us <= oldest_young or self._is_settled(each))
         ]
         if ready:
+            via: Via = "existing" if self._ignores_existing() else "listing"
             self._ledger.append(ready, via=via, found_at=now)
 
     def _is_old_enough(self, file: Candidate, now: datetime) -> bool:
