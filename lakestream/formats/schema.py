@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from lakestream.errors import PlanError, SchemaRejectedError
+from lakestream.errors import ConfigError, PlanError, SchemaRejectedError
 from lakestream.limits import MAX_COLUMNS, MAX_DEPTH
 from lakestream.plan import types as t
 
@@ -145,6 +145,53 @@ def _hinted(old: t.SparkType | None, parts: list[str], kind: t.SparkType, path: 
                 fix="give the type of the whole column, such as STRUCT<...>, ARRAY<...> or"
                 " MAP<..., ...>",
             )
+
+
+def grow_by_hints(stored: t.Struct, hints_ddl: str) -> t.Struct:
+    """Add the columns and fields that hints name and a stored schema lacks.
+
+    Hints that shaped the schema in the first place change nothing, also when a hinted struct
+    has grown since.
+
+    Raises:
+        PlanError: The hints cannot be read, or lead through a type that has no such part.
+        ConfigError: A hint wants another type than the one that is stored.
+        SchemaRejectedError: The result is over a limit.
+    """
+    grown = merge_drift(stored, apply_hints(stored, hints_ddl), widen=False)
+    for name, wanted in apply_hints(grown, hints_ddl).fields:
+        check_hint(name, stored=dict(grown.fields)[name], wanted=wanted)
+    return grown
+
+
+def check_hint(name: str, *, stored: t.SparkType, wanted: t.SparkType) -> None:
+    """Refuse a hint for a column that has had another type since the stream began.
+
+    Raises:
+        ConfigError: It has.
+    """
+    if not _holds(stored, wanted):
+        raise ConfigError(
+            f"schema_hints changes the type of column {name!r}, which has been"
+            f" {t.type_name(stored)} since the stream began",
+            where="schema_hints",
+            fix="take the hint back and cast the column in the stream, or reset the table to"
+            " infer its columns anew",
+        )
+
+
+def _holds(stored: t.SparkType, wanted: t.SparkType) -> bool:
+    """Tell whether a stored type is the wanted one, or that with more fields in its structs."""
+    match stored, wanted:
+        case t.Struct(), t.Struct():
+            pairs = ((stored.get(name), kind) for name, kind in wanted.fields)
+            return all(have is not None and _holds(have, kind) for have, kind in pairs)
+        case t.Array(have), t.Array(kind):
+            return _holds(have, kind)
+        case t.Map(key, have), t.Map(wanted_key, kind):
+            return key == wanted_key and _holds(have, kind)
+        case _:
+            return stored == wanted
 
 
 def merge_drift(stored: t.Struct, drift: t.Struct, *, widen: bool) -> t.Struct:

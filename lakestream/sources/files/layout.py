@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from lakestream.errors import ConfigError
-from lakestream.formats.schema import apply_hints, find_name
+from lakestream.formats.schema import apply_hints, check_hint, find_name, grow_by_hints
 from lakestream.plan import types as t
 from lakestream.sources.files.partitions import infer_partitions, infer_type, raw_values_of
 
@@ -107,6 +107,22 @@ def infer_layout(description: FilesDescription, data: t.Struct, keys: Iterable[s
         found = _chosen(keys, description)
     typed = tuple((name, hinted.get(name) or kind) for name, kind in found.fields)
     return Layout(own or data, t.Struct(typed))
+
+
+def grown_layout(description: FilesDescription, stored: Layout) -> Layout:
+    """Add what the hints name and a stored layout lacks: a hint that came after the first start.
+
+    Raises:
+        ConfigError: A hint wants another type than a column has had since the first start.
+    """
+    if description.schema_hints is None:
+        return stored
+    for name, wanted in t.parse_ddl(description.schema_hints):
+        if (kind := stored.partitions.get(name)) is not None:
+            check_hint(name, stored=kind, wanted=wanted)
+    if description.format.fixed_schema is not None:
+        return stored
+    return Layout(grow_by_hints(stored.data, description.schema_hints), stored.partitions)
 
 
 def _chosen(keys: Iterable[str], description: FilesDescription) -> t.Struct:

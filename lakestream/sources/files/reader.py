@@ -21,7 +21,7 @@ from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
 from lakestream.sources.files.fetch import Fetch
 from lakestream.sources.files.landing import Landing, open_landing
-from lakestream.sources.files.layout import Layout, infer_layout
+from lakestream.sources.files.layout import Layout, grown_layout, infer_layout
 from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.ledger_rows import LedgerFile
 from lakestream.sources.files.partitions import raw_values_of, typed_values
@@ -236,9 +236,20 @@ class FilesReader:
     def _resolve(self) -> Layout | None:
         """Find the layout: declared, else stored, else inferred and then stored."""
         if self._layout is None:
-            stored = self._schemas.newest() or self._inferred()
-            self._layout = None if stored is None else Layout(stored.data, stored.partitions)
+            stored = self._schemas.newest()
+            found = self._inferred() if stored is None else self._hinted(stored)
+            self._layout = None if found is None else Layout(found.data, found.partitions)
         return self._layout
+
+    def _hinted(self, stored: StoredSchema) -> StoredSchema:
+        """Make columns durable that hints have named since the schema was stored."""
+
+        def change(newest: StoredSchema | None) -> StoredSchema:
+            now = newest or stored
+            layout = grown_layout(self._description, Layout(now.data, now.partitions))
+            return StoredSchema(layout.data, layout.partitions)
+
+        return stored if change(stored) == stored else self._schemas.evolve(change)
 
     def _inferred(self) -> StoredSchema | None:
         """Infer from the newest files; None when there is no file with content."""
