@@ -44,7 +44,7 @@ def silver_flights(bronze_flights: Stream) -> Stream:
         bronze_flights.filter(F.col("dep_time").isNotNull())
         .join(ls.table(LAKE / "reference/airlines"), on="carrier", how="left")
         .select(
-            F.expr("make_date(year, month, day)").alias("flight_date"),
+            F.expr("make_date(int(year), int(month), int(day))").alias("flight_date"),
             "carrier",
             F.col("name").alias("airline"),
             F.col("flight").cast("int").alias("flight"),

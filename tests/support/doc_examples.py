@@ -89,6 +89,8 @@ def _run_block(block: Block, module: ModuleType) -> bool:
     if block.file is not None:
         Path(block.file).parent.mkdir(parents=True, exist_ok=True)
         Path(block.file).write_text(block.text)
+        # Something else of this name may have been imported by this process before.
+        sys.modules.pop(Path(block.file).stem, None)
     elif block.language == "python":
         # The empty lines make a traceback point into the document.
         code = compile("\n" * (block.line - 1) + block.text, str(block.document), "exec")
