@@ -51,14 +51,19 @@ def reset(definition: QueryDefinition, clock: Clock, *, truncate: bool) -> Reset
 
     The order makes a crash harmless: while ``metadata`` is missing and the table carries the
     query's mark, every run refuses to start, so a reset that was cut off is seen and repeated.
-    Epochs stay: a run that is under way finds itself overtaken.
+    A run that is under way stops: its id is retired in the table before anything is forgotten,
+    so that no batch of its can land behind the reset; epochs stay, so that it finds itself
+    overtaken.
     """
     report = reset_report(definition, clock)
     log = _log(definition)
     epochs.claim(log, str(uuid.uuid4()), clock)
+    sink = open_sink(definition, "")
+    retired = _stored_id(log)
+    if retired is not None:
+        sink.retire(retired)
     log.delete([query_metadata.KEY])
     log.delete([key for key in log.list("") if not key.startswith(f"{epochs.FOLDER}/")])
-    sink = open_sink(definition, "")
     if truncate:
         sink.truncate()
     table_id = sink.table_id()
@@ -78,6 +83,15 @@ def reset(definition: QueryDefinition, clock: Clock, *, truncate: bool) -> Reset
 
 def _log(definition: QueryDefinition) -> LogStore:
     return stores.open_log_store(definition.checkpoint_location.uri, definition.storage_options)
+
+
+def _stored_id(log: LogStore) -> str | None:
+    """Give the query's id; None when there is none, or none that can be read."""
+    try:
+        metadata = query_metadata.load(log)
+    except CheckpointError:
+        return None
+    return None if metadata is None else metadata.id
 
 
 def _known_files(definition: QueryDefinition, clock: Clock) -> int | None:

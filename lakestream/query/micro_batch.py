@@ -24,6 +24,7 @@ from lakestream.clock import epoch_ms
 from lakestream.errors import (
     CheckpointCorruptError,
     CheckpointMismatchError,
+    FencedError,
     LakestreamError,
     QueryError,
     SinkDamagedError,
@@ -153,6 +154,7 @@ class MicroBatchExecution:
     def discover(self, *, time_budget_s: float | None = None) -> None:
         """Line 3: each source makes its newest position durable."""
         failpoint("discover")
+        self._check_epoch()
         for reader in self.query.readers.values():
             reader.discover(time_budget_s=time_budget_s)
 
@@ -220,6 +222,13 @@ class MicroBatchExecution:
     def commit_log(self, plan: BatchPlan, receipt: Receipt) -> None:
         """Line 9: write ``commits/N`` from the winning Delta commit, whoever wrote that."""
         failpoint("commit_log")
+        if self.query.offsets.read(plan.batch_id) is None:
+            raise FencedError(
+                f"the plan of batch {plan.batch_id} is gone: the query was reset, or went on by "
+                "many batches, while this run stood still",
+                where=self.query.log.uri,
+                fix="run again: it starts where the checkpoint is now",
+            )
         self.query.sink.verify(receipt)
         entry = CommitEntry(
             batch_id=plan.batch_id,

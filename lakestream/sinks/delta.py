@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+from arro3.core import RecordBatchReader
 
 from lakestream.delta.append import append, delete_all
 from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
@@ -20,6 +21,7 @@ from lakestream.delta.table import (
     table_schema,
 )
 from lakestream.errors import (
+    CommitConflictError,
     FencedError,
     PlanMismatchError,
     SinkBehindError,
@@ -29,11 +31,10 @@ from lakestream.errors import (
     SinkSchemaError,
     StorageUnavailableError,
 )
+from lakestream.plan.arrow_types import arrow_schema
 from lakestream.sinks.base import Receipt
 
 if TYPE_CHECKING:
-    from arro3.core import RecordBatchReader
-
     from lakestream.delta.table import Table
     from lakestream.plan.types import Struct
     from lakestream.storage.location import PathLike
@@ -42,6 +43,10 @@ if TYPE_CHECKING:
 #: What ``commitInfo`` keeps our metadata under, and the plan digest inside it.
 _METADATA_KEY = "lakestream"
 _DIGEST_KEY = "planDigest"
+#: The mark of a query id that was reset: greater than any batch, exact in every JSON reader.
+_RETIRED = 2**53 - 1
+#: How often a mark is put anew because a run of the query committed a batch meanwhile.
+_MAX_TRIES = 10
 
 
 class DeltaInspection(msgspec.Struct, frozen=True):
@@ -170,6 +175,32 @@ class DeltaSink:
         if table is not None:
             delete_all(table, where=self.where)
 
+    def retire(self, query_id: str) -> None:
+        """Refuse whatever a run that still has this query id would commit from now on.
+
+        Raises:
+            StorageUnavailableError, CommitConflictError: It may or may not be refused.
+
+        Atomic: one commit without rows; a batch is in the table before it, or never.
+        """
+        for left in reversed(range(_MAX_TRIES)):
+            table = self._handle.refreshed()
+            if table is None or table.transaction_version(query_id) == _RETIRED:
+                return
+            nothing = RecordBatchReader.from_batches(arrow_schema(table_schema(table)), [])
+            try:
+                append(
+                    table,
+                    nothing,
+                    marks={query_id: _RETIRED},
+                    metadata={"query": query_id, "retired": True},
+                    merge=False,
+                    where=self.where,
+                )
+            except CommitConflictError:
+                if not left:
+                    raise
+
     def prepare(self, schema: Struct) -> str:
         """Create the table unless there is one, and give the id of the one that is there.
 
@@ -297,6 +328,12 @@ class DeltaSink:
                     fix="bring the table back as it was after that batch, or reset the query",
                 )
             return None
+        if mark == _RETIRED:
+            raise FencedError(
+                "the query was reset while this run was under way",
+                where=self.where,
+                fix="run again; if that says the same, the reset was cut off: reset again",
+            )
         if mark > batch_id:
             raise FencedError(
                 f"batch {batch_id} is about to be committed, but the table has batch {mark} of "

@@ -158,3 +158,15 @@ def test_history_when_a_record_is_damaged_says_so(store: LogStore) -> None:
     store.put_absent(key, data[: len(data) // 2])
     with pytest.raises(CheckpointCorruptError, match="Parquet"):
         list(history.file_outcomes(store))
+
+
+def test_purge_when_the_caller_is_ahead_of_the_log_then_batches_to_come_are_not_merged(
+    store: LogStore,
+) -> None:
+    _commit(store, range(13))
+
+    retention.purge(store, 50)
+
+    assert history.merged_to(store) == 10
+    _commit(store, range(13, 15))
+    assert [batch for batch, _ in _rows(store)[0]][-2:] == [14, 14]

@@ -124,6 +124,45 @@ def test_z2_z3_zombie_when_it_wakes_before_a_line_then_it_stops_and_rows_come_on
     assert pipeline.table.run() == []
 
 
+@pytest.mark.parametrize("committed", [0, 1])
+@pytest.mark.parametrize("pause", range(len(STEPS)), ids=STEPS)
+def test_reset_when_a_run_is_under_way_then_no_batch_of_its_lands_behind_it(
+    pipeline: Pipeline, pause: int, committed: int
+) -> None:
+    zombie = Runner(pipeline, most_files=1)
+    zombie.begin()
+    for _ in range(committed):
+        zombie.batch()
+    steps = _steps(zombie)
+    for _ in range(pause + 1):
+        next(steps)
+    pipeline.table.reset(truncate=True)
+
+    with contextlib.suppress(FencedError):
+        for _ in steps:
+            pass
+        _finish(zombie)
+
+    pipeline.table.run()
+    pipeline.assert_exactly_once()
+
+
+def test_discover_when_the_query_was_reset_then_the_elder_run_writes_nothing_behind_it(
+    pipeline: Pipeline,
+) -> None:
+    elder = Runner(pipeline, most_files=3)
+    elder.begin()
+    elder.batch()
+    pipeline.table.reset(truncate=True)
+    pipeline.land("late.json", {"id": 99})
+
+    with pytest.raises(FencedError):
+        elder.lines.discover()
+
+    pipeline.table.run()
+    pipeline.assert_exactly_once()
+
+
 @pytest.mark.parametrize(
     "schedule",
     sorted(set(itertools.permutations([0] * 4 + [1] * 4))),
