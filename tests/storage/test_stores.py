@@ -17,6 +17,8 @@ from lakestream.errors import ConfigError, StorageUnavailableError, UnsafeLogSto
 from lakestream.storage import stores
 from lakestream.storage.base import LogStore, ReadStore
 from lakestream.storage.options import StorageOptions
+from lakestream.testing.fault_kinds import says_exists
+from lakestream.testing.faults import FaultPlan, FaultyLogStore
 from lakestream.testing.store_contract import (
     Landing,
     LogStoreContract,
@@ -143,6 +145,25 @@ class Lying(Overwriting):
     def put_absent(self, key: str, data: bytes) -> bool:
         super().put_absent(key, data)
         return data == b"first"
+
+
+def test_probe_when_the_first_reply_is_lost_below_us_accepts_the_store(tmp_path: Path) -> None:
+    plan = FaultPlan().on("put", "*", says_exists())
+    inner = stores.open_log_store(tmp_path)
+
+    stores.probe_log_store(FaultyLogStore(inner, plan))
+
+    assert plan.reached
+    assert inner.list("") == []
+
+
+def test_probe_when_the_store_refuses_every_put_refuses_it(tmp_path: Path) -> None:
+    class Refusing(Overwriting):
+        def put_absent(self, key: str, data: bytes) -> bool:
+            return False
+
+    with pytest.raises(UnsafeLogStoreError):
+        stores.probe_log_store(Refusing(stores.open_log_store(tmp_path)))
 
 
 def test_probe_when_the_store_keeps_the_second_content_refuses_it(tmp_path: Path) -> None:
