@@ -11,7 +11,7 @@ from lakestream.checkpoint import metadata as query_metadata
 from lakestream.checkpoint.commit_log import CommitLog
 from lakestream.checkpoint.metadata import FORMAT_VERSION, QueryMetadata
 from lakestream.clock import Clock
-from lakestream.errors import CheckpointError
+from lakestream.errors import CheckpointError, LakestreamError
 from lakestream.query.definition import QueryDefinition
 from lakestream.query.open_query import fingerprints, open_query, open_sink
 from lakestream.storage import stores
@@ -24,7 +24,7 @@ class ResetReport(msgspec.Struct, frozen=True):
     Args:
         checkpoint: The checkpoint's folder.
         batches: Committed batches.
-        files: Files that are known, read or not; None when the checkpoint cannot tell.
+        files: Files that are known, read or not; None when checkpoint and source cannot tell.
         rows: Rows in the table, which stay unless it is truncated.
     """
 
@@ -95,11 +95,12 @@ def _stored_id(log: LogStore) -> str | None:
 
 
 def _known_files(definition: QueryDefinition, clock: Clock) -> int | None:
+    # What makes a reset necessary, in the checkpoint or in a source, may not stop it.
     try:
         query = open_query(definition, clock=clock, rehearse=True)
-    except CheckpointError:
+        try:
+            return sum(reader.backlog(reader.initial()).files for reader in query.readers.values())
+        finally:
+            query.close()
+    except LakestreamError:
         return None
-    try:
-        return sum(reader.backlog(reader.initial()).files for reader in query.readers.values())
-    finally:
-        query.close()

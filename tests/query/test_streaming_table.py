@@ -6,12 +6,15 @@ import types
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 import lakestream as ls
 from lakestream.errors import (
     CheckpointMismatchError,
     ConfigError,
+    DeltaChangeError,
     EnvironmentNotSetError,
     UnknownColumnError,
     UnknownOptionError,
@@ -228,6 +231,26 @@ def test_reset_when_rows_stay_then_all_input_comes_on_top(module: types.ModuleTy
 
     assert sorted(module.bronze.read().read_all()["id"].to_pylist()) == sorted([0, 1, 2, 3] * 2)
     assert module.bronze.status().query_id != before
+
+
+def test_reset_when_the_source_table_lost_a_column_then_it_is_read_anew(tmp_path: Path) -> None:
+    source = str(tmp_path / "source")
+    write_deltalake(source, pa.table({"id": [1], "day": ["d1"]}))
+
+    @ls.streaming_table(str(tmp_path / "table"))
+    def copy() -> ls.Stream:
+        return ls.read_delta(source)
+
+    copy.run()
+    write_deltalake(source, pa.table({"id": [7]}), mode="overwrite", schema_mode="overwrite")
+    with pytest.raises(DeltaChangeError, match="reset"):
+        copy.run()
+
+    report = copy.reset(truncate=True)
+    copy.run()
+
+    assert (report.batches, report.files, report.rows) == (1, None, 1)
+    assert copy.read().read_all()["id"].to_pylist() == [7]
 
 
 def test_table_when_represented_then_no_secret_shows(tmp_path: Path) -> None:
