@@ -272,6 +272,8 @@ class DeltaSink:
         self._check_restore(version, receipt_version)
         mark = table.transaction_version(self._query_id)
         receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
+        if receipt is not None and receipt_version is None:
+            self._check_restore(version, receipt.version)
         return DeltaInspection(
             receipt=receipt,
             schema=table_schema(table),

@@ -48,6 +48,23 @@ def test_s2_table_when_restored_then_the_next_batch_stops_and_names_the_version(
     _start_over(pipeline)
 
 
+def test_s2_table_when_restored_before_its_first_batch_was_logged_then_the_query_stops(
+    tmp_path: Path,
+) -> None:
+    made = Pipeline(tmp_path)
+    made.land("0.json", {"id": 0})
+    killed = Runner(made)
+    killed.begin()
+    plan, inspection, attempt = killed.opened()
+    killed.lines.sink_commit(plan, attempt, inspection)
+    DeltaTable(str(made.table_folder)).restore(0)
+
+    with pytest.raises(SinkRestoredError):
+        made.table.run()
+
+    _start_over(made)
+
+
 def test_s3_table_when_deleted_then_the_next_batch_stops(pipeline: Pipeline) -> None:
     for path in pipeline.table_folder.iterdir():
         if path != pipeline.checkpoint:
