@@ -122,7 +122,7 @@ class MicroBatchExecution:
             self.commit_log(plan, receipt)
         with timer.line("commitSource"):
             self.committed(plan, receipt)
-        summary = AttemptSummary.read(self._records(plan, _attempt_of(receipt)))
+        summary = self._summary(plan, receipt)
         return progress_of(
             self.query,
             entry=plan.entry,
@@ -314,6 +314,13 @@ class MicroBatchExecution:
                     raise cause from error
             finally:
                 attempt.close()
+
+    def _summary(self, plan: BatchPlan, receipt: Receipt) -> AttemptSummary:
+        try:
+            return AttemptSummary.read(self._records(plan, _attempt_of(receipt)))
+        except CheckpointCorruptError:
+            self._check_epoch()  # a run that is ten batches ahead has merged and deleted it
+            raise
 
     def _own_receipt(self, plan: BatchPlan) -> Receipt:
         receipt = self.query.sink.find_receipt(plan.batch_id)

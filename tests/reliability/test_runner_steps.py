@@ -8,6 +8,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fault_pipeline import Pipeline, Runner
@@ -122,6 +123,28 @@ def test_z2_z3_zombie_when_it_wakes_before_a_line_then_it_stops_and_rows_come_on
     _finish(zombie)
     pipeline.assert_exactly_once()
     assert pipeline.table.run() == []
+
+
+def test_zombie_when_its_batch_was_merged_before_it_told_of_it_then_it_is_fenced(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(3, 12):
+        pipeline.land(f"{number}.json", {"id": number * 2})
+    zombie = Runner(pipeline, most_files=1)
+    zombie.begin()
+    committed = zombie.lines.committed
+
+    def pause_after(*given: Any) -> None:
+        committed(*given)
+        successor = Runner(pipeline, most_files=1)
+        successor.begin()
+        assert _finish(successor) == ""
+
+    monkeypatch.setattr(zombie.lines, "committed", pause_after)
+    with pytest.raises(FencedError):
+        zombie.batch()
+
+    pipeline.assert_exactly_once()
 
 
 @pytest.mark.parametrize("committed", [0, 1])
