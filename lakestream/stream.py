@@ -37,15 +37,28 @@ _HOW: Final[Mapping[str, JoinType]] = {
     "rightouter": "right", "leftsemi": "left_semi", "semi": "left_semi", "leftanti": "left_anti",
     "anti": "left_anti",
 }  # fmt: skip
-#: PySpark's DataFrame methods that are no streaming columns, even when columns are not known yet.
-_ELSEWHERE: Final = frozenset(
-    (
-        "agg", "cache", "collect", "count", "cube", "distinct", "dropDuplicates", "foreach",
-        "groupBy", "groupby", "head", "intersect", "limit", "mapInArrow", "mapInPandas",
-        "orderBy", "persist", "repartition", "rollup", "sample", "show", "sort", "take",
-        "toPandas", "union", "unionAll", "unionByName", "withWatermark", "write", "writeStream",
-    )
-)  # fmt: skip
+#: What to do instead of PySpark's DataFrame methods that a stream does not have. They are no
+#: columns either, even when the columns are not known yet.
+_INSTEAD: Final[Mapping[str, str]] = {
+    name: instead
+    for instead, names in {
+        "it needs state across rows, which this version of lakestream does not keep": """
+            agg cube distinct dropDuplicates dropDuplicatesWithinWatermark groupBy groupby rollup
+            withWatermark""",
+        "this version of lakestream has one stream a table; ls.table(...) can be joined": """
+            crossJoin exceptAll intersect union unionAll unionByName""",
+        "a stream does not end; look at preview(n), or at read() of the streaming table": """
+            cache collect count head limit orderBy persist repartition sample show sort
+            sortWithinPartitions take tail toDF toPandas""",
+        "give a Python function to mapBatches": """
+            foreach foreachBatch foreachPartition mapInArrow mapInPandas""",
+        "give the stream to ls.sql(text, name=stream)": """
+            createOrReplaceTempView createTempView""",
+        "return the stream from a function under @ls.streaming_table(path)": """
+            write writeStream""",
+    }.items()
+    for name in names.split()
+}
 
 
 class Stream:
@@ -268,12 +281,12 @@ class Stream:
             raise AttributeError(name)
         if self._schema is not None and self._has(name):
             return self[name]
+        if name in _INSTEAD:
+            raise AttributeError(f"a stream has no method {name!r}: {_INSTEAD[name]}")
         methods = [each for each in dir(type(self)) if not each.startswith("_")]
         if self._schema is not None:
             near = near_names(name, [*methods, *self._schema.names])
             raise AttributeError(f"a stream has no method or column {name!r}: {near}")
-        if name in _ELSEWHERE:
-            raise AttributeError(f"a stream has no method {name!r}: {near_names(name, methods)}")
         # The columns are not known yet: only what is nearly a method's name is a misspelt one.
         close = difflib.get_close_matches(name, methods, n=1, cutoff=0.85)
         if close:

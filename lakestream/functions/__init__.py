@@ -8,6 +8,9 @@ Spark's answers). Where PySpark takes a column or its name, a text is a name; wr
 
 # ruff: noqa: A004 - PySpark's names
 
+from typing import TYPE_CHECKING, Never
+
+from lakestream.errors import near_names
 from lakestream.functions.nested import (
     array,
     array_compact,
@@ -313,3 +316,12 @@ __all__ = [
     "when",
     "year",
 ]
+
+if not TYPE_CHECKING:  # a type checker would take every misspelt name for one that is there
+
+    def __getattr__(name: str) -> Never:
+        """Say which functions are near to one that is not there."""
+        near = near_names(name, __all__)
+        if not near.startswith("did you mean"):
+            near = "the functions that are computed as Spark does are listed in docs/sql.md"
+        raise AttributeError(f"lakestream.functions has no {name!r}: {near}")

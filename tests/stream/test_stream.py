@@ -1,4 +1,4 @@
-# ruff: noqa: ANN001, ANN201, PT012 - tests read as sentences; the reader's own errors are of any kind
+# ruff: noqa: PT012 - tests read as sentences; the reader's own errors are of any kind
 
 import datetime as dt
 from dataclasses import dataclass
@@ -145,6 +145,28 @@ def test_column_when_misspelt_and_schema_inferred_then_error_at_compile():
 def test_method_when_misspelt_then_attribute_error_with_near_names(declared):
     with pytest.raises(AttributeError, match="withColumn"):
         orders(declared=declared).withColum("a", F.lit(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "instead"),
+    [
+        ("groupBy", "state across rows"),
+        ("show", "preview"),
+        ("foreachBatch", "mapBatches"),
+        ("writeStream", "streaming_table"),
+    ],
+)
+def test_method_when_a_stream_has_none_like_it_then_told_what_to_do(name, instead):
+    for declared in (True, False):
+        with pytest.raises(AttributeError, match=instead):
+            getattr(orders(declared=declared), name)
+
+
+def test_functions_module_when_asked_for_another_name_then_near_names():
+    with pytest.raises(AttributeError, match="did you mean 'lower'"):
+        F.lowerr  # noqa: B018 - looking it up is what fails
+    with pytest.raises(AttributeError, match=r"docs/sql\.md"):
+        F.percentile_approx  # noqa: B018 - looking it up is what fails
 
 
 def test_function_when_misspelt_then_near_names_and_when_aggregate_then_refused():
