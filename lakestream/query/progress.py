@@ -129,6 +129,10 @@ class QueryProgress(msgspec.Struct, frozen=True):
         }
         return found
 
+    def __getitem__(self, name: str) -> object:
+        """Give a field by Spark's name, as PySpark does: ``query.lastProgress["batchId"]``."""
+        return self.as_dict()[name]
+
     @property
     def json(self) -> str:
         """The progress on one line."""

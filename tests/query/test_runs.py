@@ -159,6 +159,7 @@ def test_start_when_files_keep_landing_then_each_is_taken_until_stopped(
     assert [each.batch_id for each in query.recentProgress] == [0, 1]
     assert query.lastProgress is not None
     assert query.lastProgress.run_id == query.runId
+    assert query.lastProgress["batchId"] == query.lastProgress.batch_id
     assert names_in(table) == ["a", "a", "b", "b"]
 
 
