@@ -11,6 +11,7 @@ import msgspec
 
 from lakestream.errors import ConfigError, EnvironmentNotSetError
 
+_SINGLE_SLASH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _USER_INFO: Final = re.compile(r"(?<=://)[^/@]*@")
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -150,6 +151,7 @@ def parse_location(path: PathLike) -> Location:
         raise ConfigError("a path is empty or no path at all", fix="give a folder or a URI")
     match = _SCHEME.fullmatch(text)
     if match is None:
+        _refuse_single_slash(text, path)
         return Location(_absolute(text), "file")
     scheme = _SAME.get(match[1].lower(), match[1].lower())
     if scheme == "file":
@@ -166,6 +168,16 @@ def parse_location(path: PathLike) -> Location:
     segments = prefix.split("/") if prefix else []
     _refuse_odd_segments(segments, display(path))
     return Location("/".join((f"{scheme}://{bucket}", *segments)), scheme)
+
+
+def _refuse_single_slash(text: str, path: PathLike) -> None:
+    """Refuse ``s3:/bucket`` and ``dbfs:/mnt``: as folders they would be empty for ever."""
+    if match := _SINGLE_SLASH.match(text):
+        raise ConfigError(
+            f"{match[0]} is neither a URI nor a folder",
+            where=display(path),
+            fix=f"write {match[0]}/... for a URI, ./{match[0]}... for a folder of that name",
+        )
 
 
 def _absolute(text: str) -> str:

@@ -52,11 +52,31 @@ def test_location_when_relative_is_below_the_working_folder(
 
 
 @pytest.mark.parametrize(
-    "given", ["", "  ", "s3://", "s3:///x", "s3://b//x", "s3://b/../x", "file://host/x", "a\0b"]
+    "given",
+    [
+        "",
+        "  ",
+        "s3://",
+        "s3:///x",
+        "s3://b//x",
+        "s3://b/../x",
+        "file://host/x",
+        "a\0b",
+        "s3:/b/x",
+        "dbfs:/mnt/x",
+        Path("s3://b/x"),
+    ],
 )
-def test_location_when_not_usable_is_refused(given: str) -> None:
+def test_location_when_not_usable_is_refused(given: str | Path) -> None:
     with pytest.raises(ConfigError):
         parse_location(given)
+
+
+def test_location_when_a_folder_is_called_like_a_scheme_is_that_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parse_location("./s3:/b").local_path == str(tmp_path / "s3:/b")
 
 
 def test_location_when_it_holds_credentials_never_shows_them() -> None:
