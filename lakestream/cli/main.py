@@ -8,6 +8,7 @@ from __future__ import annotations
 import fnmatch
 import sys
 from dataclasses import asdict
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from lakestream.query.overview import TableStatus
     from lakestream.query.progress import QueryProgress
     from lakestream.sources.files.states import FileState
+    from lakestream.streaming_table import StreamingTable
 
 #: From this many columns on, tables show all that they have.
 _WIDE: Final = 110
@@ -44,6 +46,24 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer gives it by position
+    if wanted:
+        OUT.print(f"lakestream {version('lakestream')}", highlight=False)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Files that land become exactly-once Delta tables."""
+
 
 TableArgument = Annotated[
     str, typer.Argument(metavar="MODULE:TABLE", help="pipeline:bronze_orders, or pipeline.py:...")
@@ -90,7 +110,10 @@ def run_table(
     except KeyboardInterrupt:
         OUT.print("stopped; the next run goes on where this one was")
         return
-    _print_run(table.name, done)
+    if done:
+        _print_run(table.name, done)
+    else:
+        _print_nothing_new(table)
 
 
 @app.command()
@@ -235,9 +258,6 @@ def _trigger(*, once_only: bool, available: bool, interval: str | None) -> Trigg
 
 
 def _print_run(name: str, done: list[QueryProgress]) -> None:
-    if not done:
-        OUT.print(f"{escape(name)}: nothing new", highlight=False)
-        return
     rows, files = sum(p.num_output_rows for p in done), sum(p.files for p in done)
     OUT.print(
         f"[green]{escape(name)}[/]: {counted(rows, 'row')} from {counted(files, 'file')} in "
@@ -256,6 +276,15 @@ def _print_run(name: str, done: list[QueryProgress]) -> None:
             highlight=False,
             soft_wrap=True,
         )
+
+
+def _print_nothing_new(table: StreamingTable) -> None:
+    """Say so; of a table that has had no input yet also where that is looked for."""
+    text = f"{table.name}: nothing new"
+    if table.status().state == "never run":
+        sources = ", ".join(each.description for each in table.sources)
+        text += f"; no input has been found yet in {sources}"
+    OUT.print(escape(text), highlight=False, soft_wrap=True)
 
 
 def _status_row(each: TableStatus) -> dict[str, object]:

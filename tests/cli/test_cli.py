@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -157,3 +158,22 @@ def test_command_when_it_is_wrong_then_exit_code_tells_whose_fault(
 
     assert done.returncode == code
     assert "Traceback" not in done.stderr
+
+
+def test_run_when_no_input_was_ever_found_then_told_where_it_is_looked_for() -> None:
+    Path("astray.py").write_text(PIPELINE.replace("landing", "landign"))
+
+    done = lakestream("run", "astray:orders")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "no input has been found yet in files[landign, json]" in done.stdout
+
+
+def test_run_when_nothing_is_new_then_only_that() -> None:
+    lakestream("run", "pipeline:orders")
+
+    assert lakestream("run", "pipeline:orders").stdout == "orders: nothing new\n"
+
+
+def test_version_when_asked_for_then_shown() -> None:
+    assert lakestream("--version").stdout == f"lakestream {version('lakestream')}\n"
