@@ -227,7 +227,7 @@ class BlockDecoder:
             raise NewColumnsError(
                 f"field {found.unknown!r} is not in the schema",
                 where=f"{file.uri}, record {line}",
-                fix="add it to the schema, or choose another schema_evolution",
+                fix="add it to schema or schema_hints, or choose another schema_evolution",
             )
         if found.rescued:
             judged.tally(file).rescued += 1

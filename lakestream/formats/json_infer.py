@@ -187,7 +187,8 @@ def infer_schema(
     if not isinstance(found.kind, t.Struct):
         raise SchemaInferenceError(
             "no JSON object in any of the sampled files",
-            fix="give schema=..., or schema_hints=... for files that are still to come",
+            fix="if a file is one document or an array, set multi_line=True; else declare the"
+            " columns of files that are still to come: schema=...",
         )
     fields = found.kind.fields
     if drop_empty:

@@ -182,7 +182,7 @@ class Fitter:
             raise NewColumnsError(
                 f"the file has a nested field that the schema does not have: {name}",
                 where=self._where,
-                fix='add it to the schema, or choose schema_evolution="add_new_columns"',
+                fix="add it to schema or schema_hints, or choose another schema_evolution",
             )
         return [(name, file_kind(column.type))] if self._plan.unknown == "evolve" else []
 

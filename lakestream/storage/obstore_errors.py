@@ -40,7 +40,9 @@ def mapped(error: BaseException, where: str) -> LakestreamError | None:
     """Give our error for one of obstore's, or None when it is not obstore's to raise."""
     match error:
         case FileNotFoundError():
-            return ObjectNotFoundError("there is no such object", where=where)
+            return ObjectNotFoundError(
+                "there is no such object or bucket", where=where, fix="check the bucket's name"
+            )
         case exceptions.PreconditionError() | exceptions.NotModifiedError():
             return ObjectChangedError(
                 "the object is not the version that was found",
@@ -65,7 +67,8 @@ def mapped(error: BaseException, where: str) -> LakestreamError | None:
             return StorageUnavailableError(
                 "the store does not answer as it should",
                 where=where,
-                fix="check endpoint, region, bucket and network, then run again",
+                fix="check bucket, region, endpoint (an http:// one needs allow_http) and network,"
+                " then run again",
             )
         case _ if type(error).__module__ == "pyo3_runtime":
             return StorageError("the storage library failed", where=where, fix="report this")

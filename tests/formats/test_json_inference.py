@@ -97,7 +97,7 @@ def test_inference_of_documents_looks_at_their_elements() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\n\n", b"bad", b"[1]"])
 def test_inference_without_a_record_is_an_error(data: bytes) -> None:
-    with pytest.raises(SchemaInferenceError):
+    with pytest.raises(SchemaInferenceError, match="multi_line=True"):
         JsonFormat().infer([sample_of(data)], infer_types=True)
 
 

@@ -41,14 +41,15 @@ def _check_allowed(commit: Commit, rules: ChangeRules, *, updates: bool, where: 
     option = (
         "ignore_changes=True to read the rewritten files whole"
         if updates
-        else ("ignore_deletes=True to pass over deletes")
+        else "ignore_deletes=True to pass over deletes"
     )
     raise DeltaChangeError(
         f"version {commit.version} ({commit.operation}) "
         + ("updates or deletes rows by rewriting files" if updates else "deletes rows"),
         where=where,
-        fix=f"set {option}, or skip_change_commits=True to pass over such versions as a whole; a "
-        "stream of appends cannot pass the change on",
+        fix=f"read it by ls.read_delta(...) with {option}, or with skip_change_commits=True to pass"
+        " over such versions as a whole; or reset this table, to read all anew: a stream of appends"
+        " cannot pass the change on",
     )
 
 

@@ -161,7 +161,9 @@ def read_limit(max_files: int | None, max_bytes: str | int | None) -> ReadLimit 
         check_type("max_files_per_trigger", max_files, int)
         if max_files < 1:
             raise ConfigError(
-                f"max_files_per_trigger must be at least 1, not {max_files}", where=WHERE
+                f"max_files_per_trigger must be at least 1, not {max_files}",
+                where=WHERE,
+                fix="give a number of files, or leave it out: then it adapts",
             )
     size = None if max_bytes is None else parse_size(max_bytes, option="max_bytes_per_trigger")
     return None if max_files is None and size is None else ReadLimit(max_files, size)
