@@ -61,9 +61,10 @@ def build_sensor(
 ) -> dg.SensorDefinition:
     """Make the sensor that keeps tables up to date.
 
-    Each tick looks for new input, as far as it gets in 20 seconds, and goes on at the next
-    tick where it stopped. What it finds becomes one run over the tables with a backlog and
-    those downstream of them. A table that a run works on already is left alone; so is one
+    Each tick looks for new input, table by table for 20 seconds, and goes on at the next tick
+    with the table it did not get to. What it finds becomes one run over the tables with a
+    backlog and those downstream of them; a place that takes longer to list than a tick has is
+    left to the run. A table that a run works on already is left alone; so is one
     whose runs failed, for one interval, two, four, up to an hour.
 
     Runs carry no run key: a key that was launched once would block the retry of a failed run.
@@ -149,17 +150,19 @@ def _discover(tables: Sequence[StreamingTable], findings: Findings, clock: Clock
             findings.errors[table.name] = error
             continue
         findings.backlogs[table.name] = backlog
-        if not backlog.complete:
-            findings.resume_at = table.name
-            return
 
 
 def tables_to_run(lineage: Lineage, findings: Findings) -> list[StreamingTable]:
-    """Pick the tables with a backlog and those downstream, without the ones to leave alone."""
+    """Pick the tables with a backlog and those downstream, without the ones to leave alone.
+
+    A table that could not be looked through counts as well: a listing that takes longer than a
+    tick stops at the same place each time, and only a run gets to its end.
+    """
     news = [
         table
         for table in lineage.tables
-        if (backlog := findings.backlogs.get(table.name)) is not None and backlog.files > 0
+        if (backlog := findings.backlogs.get(table.name)) is not None
+        and (backlog.files > 0 or not backlog.complete)
     ]
     wanted = {*news, *lineage.downstream(news)}
     return [

@@ -205,3 +205,20 @@ def test_tick_when_pools_are_new_then_their_limits_are_set(
     tick(instance, tables)
     limits = {each.name: each.limit for each in instance.event_log_storage.get_pool_limits()}
     assert limits == {pool_name(table): 1 for table in tables}
+
+
+def test_tick_when_a_place_is_too_large_for_its_time_then_a_run_lists_it_to_the_end(
+    instance: dg.DagsterInstance,
+    tables: list[StreamingTable],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    drop(tmp_path, "b")
+    monkeypatch.setattr(
+        StreamingTable,
+        "discover",
+        lambda self, time_budget_s: (
+            Backlog(complete=False) if self.name == "a" else Backlog(files=int(self.name == "b"))
+        ),
+    )
+    assert requested(tick(instance, tables, cursor="a")) == ["a", "a2", "b"]
