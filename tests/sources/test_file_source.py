@@ -23,6 +23,7 @@ from lakestream.errors import (
 from lakestream.plan import types as t
 from lakestream.sources.base import DiscoveryFilter, ReadLimit, ReplanNeeded
 from lakestream.sources.files import file_records
+from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.ledger_rows import Candidate
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
 
@@ -91,6 +92,17 @@ def test_existing_files_when_not_wanted_are_never_read(pipe: FilesPipe) -> None:
     again = pipe.open(include_existing_files=False)
     assert _ids(pipe.all_rows(again)) == [2]
     assert again.backlog(again.initial()).files == 1
+
+
+def test_existing_files_when_not_wanted_are_not_gone_through_at_each_trigger(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe.land("a.json", {"id": 1})
+    reader = pipe.open(include_existing_files=False)
+    reader.discover()
+    start = reader.initial()
+    monkeypatch.delattr(Ledger, "rows")
+    assert reader.plan(start, reader.latest(start), ReadLimit()) == start
 
 
 def test_existing_files_when_a_slower_first_listing_meets_a_new_file_leave_it_to_be_read(
