@@ -41,19 +41,16 @@ class Layout:
     strangers: tuple[Stranger, ...]
 
 
-def safe_names(header: Sequence[str | None], *, case_sensitive: bool) -> tuple[str, ...]:
+def safe_names(header: Sequence[str | None]) -> tuple[str, ...]:
     """Name the columns of a header as Spark does.
 
     A column without a name is ``_c<position>``; a name that stands twice gets its position
-    behind it, each time.
+    behind it, each time. Names that differ only in case stay: one is the column, as in Auto
+    Loader, and the others' values are rescued.
     """
-
-    def folded(name: str) -> str:
-        return name if case_sensitive else name.lower()
-
-    times = Counter(folded(name) for name in header if name)
+    times = Counter(name for name in header if name)
     return tuple(
-        f"_c{at}" if not name else f"{name}{at}" if times[folded(name)] > 1 else name
+        f"_c{at}" if not name else f"{name}{at}" if times[name] > 1 else name
         for at, name in enumerate(header)
     )
 

@@ -66,9 +66,7 @@ class Decoding:
             yield from self._flush(names)
 
     def _open(self, file: InputFile) -> OpenFile:
-        return OpenFile(
-            self._rules, self._splitter, file.uri, case_sensitive=self._plan.case_sensitive
-        )
+        return OpenFile(self._rules, self._splitter, file.uri)
 
     def _take(self, opened: OpenFile, chunk: FileChunk) -> None:
         try:

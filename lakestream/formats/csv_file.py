@@ -29,16 +29,12 @@ class OpenFile:
         rules: How files are read.
         splitter: The compiled dialect.
         where: The file's URI, for messages.
-        case_sensitive: Whether names that differ only in case are two.
     """
 
-    def __init__(
-        self, rules: FileRules, splitter: RecordSplitter, where: str, *, case_sensitive: bool
-    ) -> None:
+    def __init__(self, rules: FileRules, splitter: RecordSplitter, where: str) -> None:
         self._rules = rules
         self._splitter = splitter
         self._where = where
-        self._case_sensitive = case_sensitive
         self._reader = Utf8Reader(rules.encoding)
         self._framer: LineFramer | QuoteFramer = (
             QuoteFramer(splitter, rules.skip_rows)
@@ -75,7 +71,7 @@ class OpenFile:
             raise self._bad_header(f"it is not {self._rules.encoding}") from error
         except MalformedRecordError as error:
             raise self._bad_header(error.reason) from error
-        self.names = safe_names(header, case_sensitive=self._case_sensitive)
+        self.names = safe_names(header)
         return rest
 
     def _width_of(self, piece: Piece) -> tuple[str, ...] | None:

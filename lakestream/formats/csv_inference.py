@@ -55,7 +55,7 @@ def _sample_kinds(
 ) -> list[tuple[str, t.SparkType]]:
     info = ObjectInfo(sample.uri, len(sample.data), None, None, _NO_TIME)
     file = InputFile(0, info, sample.uri)
-    opened = OpenFile(rules, splitter, sample.uri, case_sensitive=False)
+    opened = OpenFile(rules, splitter, sample.uri)
     try:
         pieces = opened.feed(sample.data, last=sample.whole)
     except BadFileError:

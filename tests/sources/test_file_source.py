@@ -533,3 +533,14 @@ def test_hint_of_a_struct_that_has_grown_since_is_no_change(pipe: FilesPipe) -> 
     again = pipe.open(schema_hints=hints)
     assert rows[-1]["a"] == {"x": 2, "y": 3}
     assert again.schema.get("a") == t.Struct((("x", t.INT), ("y", t.LONG)))
+
+
+@pytest.mark.parametrize("options", [{}, {"reader_case_sensitive": False}])
+def test_csv_names_that_differ_in_case_when_inferred_fill_one_column(
+    pipe: FilesPipe, options: dict[str, bool]
+) -> None:
+    pipe.land("a.csv", "id,ID,n,n\n1,2,3,4\n")
+    (row,) = pipe.all_rows(pipe.open(format="csv", **options))
+    rescued = json.loads(row.pop("_rescued_data"))
+    assert row == {"id": 1, "n2": 3, "n3": 4}
+    assert rescued["ID"] == "2"
