@@ -22,7 +22,7 @@ from lakestream.sources.base import EVERYTHING, Backlog, DiscoveryFilter, Source
 from lakestream.storage.location import PathLike, display
 from lakestream.storage.options import OptionValue, StorageOptions
 from lakestream.stream import Stream
-from lakestream.triggers import AvailableNow, Trigger
+from lakestream.triggers import AvailableNow, Trigger, check_trigger
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -360,7 +360,15 @@ def streaming_table(
     Raises:
         ConfigError: An option does not fit.
     """
+    if callable(path):
+        raise ConfigError(
+            "the decorator is given a function, not a path",
+            where="streaming_table",
+            fix='write @ls.streaming_table("lake/bronze/orders") above the function',
+        )
     _check_output_mode(output_mode)
+    if trigger is not None:
+        check_trigger(trigger, where="streaming_table(trigger=...)")
     face = DagsterFace(
         key=_parts(key) or None,
         key_prefix=_parts(key_prefix),

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import msgspec
 
+from lakestream.errors import ConfigError
 from lakestream.units import parse_duration
 
 
@@ -24,6 +25,20 @@ class ProcessingTime(msgspec.Struct, frozen=True):
 
 
 Trigger = AvailableNow | Once | ProcessingTime
+
+
+def check_trigger(given: object, *, where: str) -> None:
+    """Refuse what is no trigger: ``"once"``, or ``ls.once`` without its brackets.
+
+    Raises:
+        ConfigError: It is none.
+    """
+    if not isinstance(given, Trigger):
+        raise ConfigError(
+            f"a trigger is wanted, not {getattr(given, '__name__', repr(given))}",
+            where=where,
+            fix='give ls.available_now(), ls.once() or ls.processing_time("10 seconds")',
+        )
 
 
 def available_now() -> AvailableNow:

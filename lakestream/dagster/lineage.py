@@ -9,11 +9,11 @@ import dagster as dg
 
 from lakestream.errors import ConfigError
 from lakestream.plan.nodes import Source, StaticTable, walk
+from lakestream.streaming_table import StreamingTable
 
 if TYPE_CHECKING:
     from lakestream.dagster.translator import LakestreamTranslator
     from lakestream.plan.description import Description
-    from lakestream.streaming_table import StreamingTable
 
 
 class Lineage:
@@ -32,6 +32,13 @@ class Lineage:
             raise ConfigError(
                 "there is no streaming table", fix="list what @ls.streaming_table decorates"
             )
+        for each in tables:
+            if not isinstance(each, StreamingTable):
+                raise ConfigError(
+                    f"{type(each).__name__} is no streaming table",
+                    where="the list of tables",
+                    fix="list what @ls.streaming_table decorates",
+                )
         self._translator = translator
         self._specs = {table: translator.get_asset_spec(table) for table in _with_inputs(tables)}
         self._key_by_location = {

@@ -15,7 +15,7 @@ from lakestream.query.open_query import OpenQuery, open_query
 from lakestream.query.progress import QueryProgress
 from lakestream.query.read_limits import NO_LIMIT, adaptive_limit
 from lakestream.sources.base import EVERYTHING, DiscoveryFilter, Offset, ReadLimit
-from lakestream.triggers import AvailableNow, Once, ProcessingTime, Trigger
+from lakestream.triggers import AvailableNow, Once, ProcessingTime, Trigger, check_trigger
 
 OnProgress = Callable[[QueryProgress], None]
 
@@ -77,6 +77,7 @@ class QueryRun:
         clock: Clock,
         pace: Pace | None = None,
     ) -> None:
+        check_trigger(trigger, where=f"query {definition.name!r}")
         self._definition = definition
         self._trigger = trigger
         self._options = options

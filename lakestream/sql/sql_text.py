@@ -76,7 +76,8 @@ def sql(text: str, /, **streams: S) -> S:
             raise PlanError(
                 f"table {name!r} is a {type(stream).__name__}, not a stream",
                 where=_WHERE,
-                fix="give what ls.read_files, ls.table or another stream's method returned",
+                fix="give what ls.read_files, ls.table or a stream's method returned; a streaming"
+                " table comes as a parameter of the function",
             )
     plan = plan_sql(text, {name: stream.plan for name, stream in streams.items()})
     return type(next(iter(streams.values())))(plan)

@@ -260,3 +260,22 @@ def test_table_when_represented_then_no_secret_shows(tmp_path: Path) -> None:
 
     assert isinstance(secret, StreamingTable)
     assert "hush" not in repr(secret) + repr(secret.definition)
+
+
+def test_decorator_when_given_no_path_then_told_to() -> None:
+    with pytest.raises(ConfigError, match="not a path"):
+        ls.streaming_table(lambda: None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("trigger", ["once", ls.once])
+def test_trigger_when_it_is_none_then_refused_wherever_it_is_given(
+    tmp_path: Path, trigger: Any
+) -> None:
+    with pytest.raises(ConfigError, match=r"a trigger is wanted, not '?once"):
+        ls.streaming_table(tmp_path / "table", trigger=trigger)
+    table = ls.streaming_table(tmp_path / "table", name="t")(
+        lambda: ls.read_files(tmp_path, format="json")
+    )
+    for start in (table.run, table.start):
+        with pytest.raises(ConfigError, match=r"a trigger is wanted, not '?once"):
+            start(trigger)
