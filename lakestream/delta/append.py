@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from lakestream.delta.errors import Otherwise, translated
-from lakestream.errors import StorageUnavailableError
+from lakestream.errors import SinkSchemaError, StorageUnavailableError
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatchReader
@@ -62,20 +62,46 @@ def append(
         custom_metadata={"lakestream": dict(metadata)},
         app_transactions=[Transaction(app, version) for app, version in marks.items()],
     )
-    with translated(where=where, otherwise=_OTHERWISE):
-        write_deltalake(
-            table,
-            stream,
-            mode="append",
-            schema_mode="merge" if merge else None,
-            writer_properties=WriterProperties(
-                compression="ZSTD",
-                compression_level=1,
-                max_row_group_size=_ROW_GROUP_ROWS,
-                dictionary_page_size_limit=_DICTIONARY_BYTES,
-            ),
-            commit_properties=properties,
-        )
+    conditions = _conditions(table)
+    otherwise = _refused(conditions) if conditions else _OTHERWISE
+    try:
+        with translated(where=where, otherwise=otherwise):
+            write_deltalake(
+                table,
+                stream,
+                mode="append",
+                schema_mode="merge" if merge else None,
+                writer_properties=WriterProperties(
+                    compression="ZSTD",
+                    compression_level=1,
+                    max_row_group_size=_ROW_GROUP_ROWS,
+                    dictionary_page_size_limit=_DICTIONARY_BYTES,
+                ),
+                commit_properties=properties,
+            )
+    except SinkSchemaError as error:
+        if conditions:
+            raise error from None  # deltalake's own text shows the refused rows
+        raise
+
+
+def _conditions(table: DeltaTable) -> list[str]:
+    """Name what the table holds each row to: NOT NULL columns and CHECK constraints."""
+    prefix = "delta.constraints."
+    settings = table.metadata().configuration
+    needed = [f"NOT NULL {each.name}" for each in table.schema().fields if not each.nullable]
+    checks = [f"CHECK {name[len(prefix) :]}" for name in settings if name.startswith(prefix)]
+    return needed + checks
+
+
+def _refused(conditions: list[str]) -> Otherwise:
+    """Say what a failed write means here: deltalake has no class of its own for refused rows."""
+    return Otherwise(
+        SinkSchemaError,
+        f"the rows could not be written; the table holds them to {', '.join(conditions)}",
+        'leave out rows that break it (filter, or an expectation with on_fail="drop"); if none '
+        "does, the table's storage failed: run again",
+    )
 
 
 def delete_all(table: DeltaTable, *, where: str) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import traceback
 from collections import Counter
 from contextlib import suppress
 from pathlib import Path
@@ -287,6 +288,26 @@ def test_commit_of_another_type_is_refused_and_writes_nothing(
     with pytest.raises(SinkSchemaError, match=column):
         look(sink, 0).commit(stream(**columns), {})
     assert DeltaTable(path).version() == 0
+
+
+@pytest.mark.parametrize("condition", ["NOT NULL id", "CHECK positive"])
+def test_commit_of_rows_that_break_a_tables_condition_names_it_without_their_values(
+    path: Path, condition: str
+) -> None:
+    nullable = condition != "NOT NULL id"
+    DeltaTable.create(path, pa.schema([pa.field("id", pa.int64(), nullable=nullable)]))
+    if nullable:
+        DeltaTable(path).alter.add_constraint({"positive": "id > 0"})
+    before = DeltaTable(path).version()
+    bad = stream(id=pa.array([-4711 if nullable else None], pa.int64()))
+    with pytest.raises(SinkSchemaError, match=condition) as caught:
+        look(sink_at(path), 0).commit(bad, {})
+    assert not caught.value.transient
+    assert "4711" not in "".join(traceback.format_exception(caught.value))
+    assert DeltaTable(path).version() == before
+    sink_at(path).retire("q-1")
+    with pytest.raises(FencedError, match="reset"):
+        look(sink_at(path), 0)
 
 
 def test_commit_of_columns_that_differ_in_case_only_is_refused(sink: DeltaSink) -> None:
