@@ -71,11 +71,20 @@ class TieredLog:
         """Give the entries from ``start`` on, as large as they are merged, without a gap.
 
         Raises:
-            CheckpointCorruptError: An entry is missing and later ones are there.
+            CheckpointCorruptError: An entry is missing and later ones are there; not looked for
+                within ten entries of a ``start`` above 0, where a missing one is the end.
 
-        Cost: two listings (one when there is nothing new) and a request an entry.
+        Cost: from the beginning two listings and a request an entry. From further on a request
+        an entry and one that finds none, however long the log is; listings after ten entries.
         """
         position, looks = start, 0
+        while position and position < start + FAN_IN:
+            single = self._log.read(position)
+            if single is None:
+                return
+            position += 1
+            self._next = max(self._next, position)
+            yield TierEntry(position - 1, position - 1, single)
         while looks < _LOOKS:
             chain, is_whole = self._chain(position)
             before = position

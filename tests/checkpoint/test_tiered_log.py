@@ -147,3 +147,18 @@ def test_log_when_several_merge_at_once_reads_the_same(tmp_path: Path) -> None:
         thread.join()
     assert failures == []
     assert _content(_log(store)) == _expected(0, 120)
+
+
+def test_log_when_read_on_from_its_end_lists_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = _store()
+    log = _log(store)
+    _fill(log, range(30))
+    assert _content(log) == _expected(0, 30)
+    _fill(_log(store), range(30, 33))
+
+    def refuse(*_: object, **__: object) -> list[str]:
+        raise AssertionError("a listing grows with the log")
+
+    monkeypatch.setattr(type(store), "list", refuse)
+    assert _content(log, 30) == _expected(30, 33)
+    assert _content(log, 33) == b""
