@@ -153,7 +153,10 @@ class UnknownColumnError(PlanError):
     @classmethod
     def from_names(cls, name: str, known: Iterable[str], *, where: str) -> UnknownColumnError:
         """Build the error for one unknown column among the known ones."""
-        return cls(f"unknown column {name!r}", where=where, fix=near_names(name, known))
+        fix = near_names(name, known)
+        if name.casefold() == "_metadata":  # Spark has it without asking
+            fix = 'ask for it: ls.read_files(..., metadata_column="_metadata")'
+        return cls(f"unknown column {name!r}", where=where, fix=fix)
 
 
 class UnknownFunctionError(PlanError):

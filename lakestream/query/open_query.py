@@ -16,14 +16,17 @@ from lakestream.errors import (
     CheckpointCorruptError,
     CheckpointLostError,
     CheckpointMismatchError,
+    ConfigError,
     near_names,
 )
 from lakestream.plan.types import Struct
 from lakestream.query.definition import QueryDefinition, description_of
 from lakestream.sinks.delta import DeltaSink
 from lakestream.sources.base import EVERYTHING, DiscoveryFilter, SourceContext, SourceReader
+from lakestream.sources.files.description import FilesDescription
 from lakestream.storage import stores
 from lakestream.storage.base import LogStore
+from lakestream.storage.location import display
 from lakestream.storage.rehearsal import RehearsalLogStore
 
 
@@ -119,9 +122,11 @@ def open_query(
         CheckpointMismatchError: The checkpoint belongs to another query, or a source changed
             in a way that its progress does not fit any more.
         CheckpointLostError: The table carries this query's mark and the checkpoint is gone.
+        ConfigError: The table lies where its own source would read it.
 
     Cost: a handful of requests; on the first start of a file source also what inference reads.
     """
+    _refuse_circle(definition)
     log: LogStore = stores.open_log_store(
         definition.checkpoint_location.uri, definition.storage_options
     )
@@ -211,6 +216,19 @@ def check_identity(definition: QueryDefinition, metadata: QueryMetadata, log: Lo
                     where=log.uri,
                     fix="change it back, or reset the table to start over with other input",
                 )
+
+
+def _refuse_circle(definition: QueryDefinition) -> None:
+    """Refuse a table inside of its own landing folder: each batch would be the next one's input."""
+    table = definition.table_location
+    for source in definition.named_sources().values():
+        description = description_of(source)
+        if isinstance(description, FilesDescription) and description.takes_files_of(table):
+            raise ConfigError(
+                "the table lies in the folder that it reads: its own files would be its input",
+                where=f"{display(definition.path)}, read by {description.description}",
+                fix="put the table elsewhere, or narrow the source: path_glob_filter='*.json'",
+            )
 
 
 def _refuse_lost_checkpoint(definition: QueryDefinition, log: LogStore) -> QueryMetadata | None:

@@ -117,4 +117,4 @@ def test_sources_when_two_locations_share_a_key_then_an_error_names_both() -> No
 
 def test_tables_when_one_is_a_stream_then_an_error_names_its_kind() -> None:
     with pytest.raises(ConfigError, match="Stream is no streaming table"):
-        build_assets([ls.read_files("landing", format="json")])  # type: ignore[list-item]
+        build_assets([ls.read_files("landing", format="json")])  # type: ignore[list-item]  # the fault under test

@@ -264,7 +264,7 @@ def test_table_when_represented_then_no_secret_shows(tmp_path: Path) -> None:
 
 def test_decorator_when_given_no_path_then_told_to() -> None:
     with pytest.raises(ConfigError, match="not a path"):
-        ls.streaming_table(lambda: None)  # type: ignore[arg-type]
+        ls.streaming_table(lambda: None)  # type: ignore[arg-type]  # the fault under test
 
 
 @pytest.mark.parametrize("trigger", ["once", ls.once])
@@ -279,3 +279,42 @@ def test_trigger_when_it_is_none_then_refused_wherever_it_is_given(
     for start in (table.run, table.start):
         with pytest.raises(ConfigError, match=r"a trigger is wanted, not '?once"):
             start(trigger)
+
+
+@pytest.mark.parametrize(
+    ("table", "source", "options"),
+    [
+        ("landing", "landing", {}),
+        ("landing/lake/t", "landing", {}),
+        ("landing/lake/t", "land*/lake", {}),
+        ("landing/day=1", "landing", {"recursive": False}),
+    ],
+)
+def test_table_when_it_lies_in_its_own_landing_folder_then_refused_and_nothing_written(
+    tmp_path: Path, table: str, source: str, options: dict[str, Any]
+) -> None:
+    circular = ls.streaming_table(tmp_path / table, name="t")(
+        lambda: ls.read_files(str(tmp_path / source), format="parquet", **options)
+    )
+    with pytest.raises(ConfigError, match="its own files would be its input"):
+        circular.run()
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        ("landing", {"path_glob_filter": "*.json"}),
+        ("landing", {"recursive": False}),
+        ("landing/*.json", {}),
+        ("landing/in", {}),
+        ("land", {}),
+    ],
+)
+def test_table_when_its_landing_folder_takes_other_files_only_then_runs(
+    tmp_path: Path, source: str, options: dict[str, Any]
+) -> None:
+    table = ls.streaming_table(tmp_path / "landing/lake/t", name="t")(
+        lambda: ls.read_files(str(tmp_path / source), format="json", **options)
+    )
+    assert table.run() == []

@@ -134,6 +134,11 @@ def test_column_when_misspelt_and_schema_declared_then_error_at_the_method():
         _ = orders().prize
 
 
+def test_metadata_when_not_asked_for_then_told_how_to():
+    with pytest.raises(UnknownColumnError, match="metadata_column="):
+        orders().select("_metadata.file_path")
+
+
 def test_column_when_misspelt_and_schema_inferred_then_error_at_compile():
     stream = orders(declared=False).filter("prize > 1")
 

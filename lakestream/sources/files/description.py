@@ -13,7 +13,7 @@ from lakestream.plan import types as t
 from lakestream.sources.base import ReadLimit, SourceContext, SourceReader
 from lakestream.sources.files.glob import Glob, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
-from lakestream.storage.location import PathLike, display, parse_location, resolve
+from lakestream.storage.location import Location, PathLike, display, parse_location, resolve
 from lakestream.storage.options import StorageOptions
 
 Evolution = Literal["add_new_columns", "rescue", "fail_on_new_columns", "none"]
@@ -129,6 +129,23 @@ class FilesDescription(msgspec.Struct, frozen=True):
         """Give the root's URI and the format: known files are remembered relative to the root."""
         root, _ = self.split_path()
         return {"path": parse_location(root).uri, "format": self.format.name}
+
+    def takes_files_of(self, table: Location) -> bool:
+        """Tell whether the data files of a table at this place would be input of this source.
+
+        Raises:
+            EnvironmentNotSetError: An ``ls.env`` in the path is not set.
+        """
+        from lakestream.sources.files.paths import PathFilter
+
+        if self.filesystem is not None:
+            return False
+        path, pattern = self.split_path()
+        root = parse_location(path).uri.rstrip("/") + "/"
+        file = f"{table.uri}/part-00000.parquet"
+        return file.startswith(root) and PathFilter(
+            pattern=pattern, recursive=self.recursive, name=self.name_filter
+        ).takes_path(file.removeprefix(root))
 
     def open(self, context: SourceContext) -> SourceReader:
         """Open a reader. Without any file yet its schema may be unknown."""
