@@ -13,7 +13,7 @@ import msgspec
 
 from lakestream.checkpoint.log import EntryLog
 from lakestream.checkpoint.tiers import FAN_IN, WIDTH, Merge, Span, Tiers, widest_from
-from lakestream.errors import CheckpointCorruptError, ObjectNotFoundError
+from lakestream.errors import CheckpointCorruptError, FencedError, ObjectNotFoundError
 from lakestream.storage.base import LogStore
 
 #: Listings in a row that bring the reader no further before a gap is believed.
@@ -60,8 +60,18 @@ class TieredLog:
             False when it exists, by another writer or by an own try whose reply was lost:
             read on to know.
 
-        Atomic: yes. Cost: one request.
+        Raises:
+            FencedError: The entry before is gone: the query was reset since it was read.
+
+        Atomic: yes. Cost: two requests.
         """
+        # Behind a reset the entry would stand alone, and no chain would ever lead to it.
+        if number and self._log.read(number - 1) is None:
+            raise FencedError(
+                "the query was reset while its input was looked at",
+                where=self._log.where,
+                fix="nothing is lost: run again",
+            )
         created = self._log.append(number, data)
         if created and number == self._next:
             self._next += 1

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakestream.checkpoint.tiered_log import TieredLog
-from lakestream.errors import CheckpointCorruptError
+from lakestream.errors import CheckpointCorruptError, FencedError
 from lakestream.storage import stores
 from lakestream.storage.base import LogStore
 
@@ -85,7 +85,8 @@ def test_log_when_padded_names_are_looked_at_has_twenty_digits(tmp_path: Path) -
 @pytest.mark.parametrize("missing", [0, 3, 12])
 def test_log_when_an_entry_is_missing_reports_the_gap(missing: int) -> None:
     store = _store()
-    _fill(_log(store), [number for number in range(15) if number != missing])
+    _fill(_log(store), range(15))
+    store.delete([f"files/0/{missing:020d}"])
     with pytest.raises(CheckpointCorruptError, match=f"entry {missing} "):
         list(_log(store).read())
 
@@ -162,3 +163,15 @@ def test_log_when_read_on_from_its_end_lists_nothing(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(type(store), "list", refuse)
     assert _content(log, 30) == _expected(30, 33)
     assert _content(log, 33) == b""
+
+
+def test_log_when_emptied_meanwhile_then_no_entry_is_left_alone_in_it() -> None:
+    store = _store()
+    log = _log(store)
+    _fill(log, range(3))
+    store.delete(store.list("files"))
+
+    with pytest.raises(FencedError, match="reset"):
+        log.append(3, b"late")
+
+    assert store.list("files") == []
