@@ -297,7 +297,8 @@ class StreamingTable:
             truncate: Also delete the table's rows, in one Delta commit. Without it the rows
                 that are there stay, and what is read again is added to them.
 
-        Stop the query first: a run that is under way is asked to end, but not waited for.
+        A run that is under way is not waited for: it ends with ``FencedError``, and no batch of
+        its lands behind the reset.
         """
         from lakestream.query import admin
 

@@ -9,6 +9,7 @@ from support.files_source import FilesPipe
 from lakestream.checkpoint.commit_log import CommitEntry, CommitLog
 from lakestream.sources.base import DiscoveryFilter, ReadLimit
 from lakestream.sources.files.discovery import Discovery
+from lakestream.sources.files.reader import FilesReader
 
 REQUEUE = DiscoveryFilter(requeue=True)
 
@@ -22,14 +23,17 @@ def _commit(pipe: FilesPipe, **options: object) -> str:
     """Read all that is new as batch 0 and log it as committed; give its end."""
     reader = pipe.open(**options)
     reader.discover()
-    start = reader.initial()
+    return _commit_batch(pipe, reader, 0, reader.initial())
+
+
+def _commit_batch(pipe: FilesPipe, reader: FilesReader, batch_id: int, start: str) -> str:
     end = reader.plan(start, reader.latest(start), ReadLimit())
-    batch = pipe.read(reader, start, end)
+    batch = pipe.read(reader, start, end, batch_id=batch_id)
     assert batch.failure is None
     assert pipe.log is not None
     CommitLog(pipe.log).append(
         CommitEntry(
-            batch_id=0,
+            batch_id=batch_id,
             next_watermark_ms=0,
             delta_version=1,
             rows=len(batch.rows),
@@ -96,3 +100,13 @@ def test_requeue_when_the_listing_gives_a_file_twice_reads_it_once(
     find = Discovery.find
     monkeypatch.setattr(Discovery, "find", lambda self, keys: 2 * find(self, keys))
     assert _after(pipe, end, REQUEUE) == [1]
+
+
+def test_requeue_when_a_file_is_still_bad_tries_it_once_a_run(pipe: FilesPipe) -> None:
+    pipe.land("bad.json.gz", b"this is no gzip")
+    end = _commit(pipe)
+    reader = pipe.open(discovery=REQUEUE)
+    reader.discover()
+    end = _commit_batch(pipe, reader, 1, end)
+    reader.discover()
+    assert reader.latest(end) == end

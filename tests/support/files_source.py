@@ -99,10 +99,10 @@ class FilesPipe:
         assert isinstance(reader, FilesReader)
         return reader
 
-    def read(self, reader: FilesReader, start: str, end: str) -> Batch:
+    def read(self, reader: FilesReader, start: str, end: str, *, batch_id: int = 0) -> Batch:
         """Read one batch to its end, or to where it breaks off."""
         assert self.log is not None
-        records = AttemptRecords(self.log, 0, f"attempt{next(_attempts)}")
+        records = AttemptRecords(self.log, batch_id, f"attempt{next(_attempts)}")
         read = reader.read(start, end, records)
         rows: list[dict[str, Any]] = []
         try:

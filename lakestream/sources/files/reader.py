@@ -60,6 +60,7 @@ class FilesReader:
         self._layout: Layout | None = description.declared_layout
         self._loaded = False
         self._complete = True
+        self._requeues = context.discovery.requeue
         self._reuse: dict[str, bytes] = {}
         self._fits: dict[str, t.Struct] = {}
         self._bad: dict[int, LakestreamError] = {}
@@ -90,7 +91,9 @@ class FilesReader:
         """
         self._complete = self._discovery.run(time_budget_s)
         self._loaded = True
-        if self._context.discovery.requeue:
+        if self._requeues:
+            # Once a run: a file that is bad again would get a new place at every trigger.
+            self._requeues = False
             requeue(self._context, self._discovery, self._ledger)
         self._resolve()
 
