@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -63,7 +63,9 @@ class FsspecReadStore:
         skip = len(self._root) + 1
         with _mapping_errors(self.uri):
             self._filesystem.invalidate_cache()
-            found: Mapping[str, Mapping[str, Any]] = self._filesystem.find(top, detail=True)
+            found: Mapping[str, Mapping[str, Any]] = self._filesystem.find(
+                top, detail=True, **_told_of_errors(self._filesystem)
+            )
         page = PageBuilder()
         for path in sorted(found):
             key = path[skip:]
@@ -176,6 +178,28 @@ def _time(found: object) -> datetime:
 def _version(info: ObjectInfo) -> tuple[object, ...]:
     """Give what tells versions apart: the tag where there is one, else size and time."""
     return (info.etag or info.modified, info.size_bytes, info.version)
+
+
+def _told_of_errors(filesystem: AbstractFileSystem) -> dict[str, Callable[[OSError], None]]:
+    """Make fsspec's own ``find`` raise: it takes a folder that cannot be listed for an empty one.
+
+    One with a ``find`` of its own (s3fs) need not know the argument, and is left to its ways.
+    """
+    from fsspec.asyn import AsyncFileSystem  # type: ignore[import-untyped] # it has none
+    from fsspec.spec import AbstractFileSystem
+
+    kind = type(filesystem)
+    own = (
+        kind._find is not AsyncFileSystem._find  # noqa: SLF001 - its extension point
+        if issubclass(kind, AsyncFileSystem)
+        else kind.find is not AbstractFileSystem.find
+    )
+    return {} if own else {"on_error": _raise_unless_missing}
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):
+        raise error
 
 
 @contextmanager

@@ -189,6 +189,12 @@ def test_read_store_when_fsspec_knows_the_scheme_reads_through_it(tmp_path: Path
     assert listed(store) == {"a"}
 
 
+def test_read_store_when_an_fsspec_server_is_down_is_no_empty_folder() -> None:
+    store = stores.open_read_store("http://127.0.0.1:1/landing")
+    with pytest.raises(StorageUnavailableError):
+        listed(store)
+
+
 def test_log_store_when_the_bucket_is_missing_or_unreachable_is_a_coded_error(
     moto_server: MotoServer,
 ) -> None:
