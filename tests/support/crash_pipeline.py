@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import lakestream as ls
@@ -64,17 +65,52 @@ def table_rows(table: StreamingTable) -> Counter[tuple[object, ...]]:
     return found
 
 
-def check_table(folder: Path, landing: Path, table: StreamingTable) -> str:
-    """Hold the table against the raw files; give "" or what is wrong."""
+@dataclass(frozen=True)
+class Verdict:
+    """What the check of a table found.
+
+    Args:
+        rows: Rows that the raw files hold.
+        lost: Rows that the table lacks.
+        doubled: Rows that it has more often than the files, or that no file has.
+        problem: All that is wrong, in words; "" when nothing is.
+    """
+
+    rows: int
+    lost: int
+    doubled: int
+    problem: str
+
+
+def judge_table(folder: Path, landing: Path, table: StreamingTable) -> Verdict:
+    """Hold the table against the raw files, its batch ids against gaps, and the quarantine."""
     from support.oracle import rows_of_files
 
     wanted, found = rows_of_files(landing, COLUMNS), table_rows(table)
-    if wanted != found:
-        return f"lost {dict(wanted - found)}, doubled {dict(found - wanted)}"
+    lost, doubled = wanted - found, found - wanted
+    problem = f"lost {dict(lost)}, doubled {dict(doubled)}" if lost or doubled else ""
+    return Verdict(
+        rows=wanted.total(),
+        lost=lost.total(),
+        doubled=doubled.total(),
+        problem=problem or _broken_order(folder) or _broken_quarantine(landing, table),
+    )
+
+
+def check_table(folder: Path, landing: Path, table: StreamingTable) -> str:
+    """Give "" or what ``judge_table`` found to be wrong."""
+    return judge_table(folder, landing, table).problem
+
+
+def _broken_order(folder: Path) -> str:
     log = folder / "table" / "_lakestream"
     commits = sorted(int(path.name) for path in (log / "commits").iterdir() if path.name.isdigit())
     if commits != list(range(len(commits))):
         return f"batch ids are not contiguous: {commits}"
+    return ""
+
+
+def _broken_quarantine(landing: Path, table: StreamingTable) -> str:
     bad = [row for row in table.quarantine().to_pylist() if row["line"] is not None]
     broken = sum(1 for path in landing.glob("*.json") if '"broken"' in path.read_text())
     if len(bad) != broken:

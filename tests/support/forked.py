@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import importlib
 import os
+import select
+import signal
 import sys
 import traceback
 from collections.abc import Callable
@@ -39,10 +41,14 @@ _LOADED_LATE = (
 
 @dataclass(frozen=True)
 class Ending:
-    """How a child ended: its exit code (negative: the signal) and what it wrote to its pipe."""
+    """How a child ended: its exit code (negative: the signal) and what it wrote to its pipe.
+
+    ``overdue``: it was killed because its time was up.
+    """
 
     code: int
     output: str
+    overdue: bool = False
 
 
 def preload() -> None:
@@ -51,11 +57,17 @@ def preload() -> None:
         importlib.import_module(name)
 
 
-def run_forked(function: Callable[[], str]) -> Ending:
+def die() -> None:
+    """End this process as a power cut would: nothing is flushed, closed or told."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run_forked(function: Callable[[], str], *, kill_after_s: float | None = None) -> Ending:
     """Run ``function`` in a child; what it returns comes back as ``output``.
 
     A child that raises ends with code 1 and the traceback as its output; one that is killed
-    by a fail point ends with ``KILLED``.
+    by a fail point ends with ``KILLED``. One that has not ended after ``kill_after_s`` seconds
+    gets a SIGKILL.
     """
     readable, writable = os.pipe()
     child = os.fork()
@@ -71,7 +83,11 @@ def run_forked(function: Callable[[], str]) -> Ending:
         sys.stdout.flush()
         os._exit(code)
     os.close(writable)
+    # A child writes when it is done, so a silent pipe is a child at work.
+    overdue = not select.select([readable], [], [], kill_after_s)[0]
+    if overdue:
+        os.kill(child, signal.SIGKILL)
     with os.fdopen(readable) as pipe:
         output = pipe.read()
     _, status = os.waitpid(child, 0)
-    return Ending(os.waitstatus_to_exitcode(status), output)
+    return Ending(os.waitstatus_to_exitcode(status), output, overdue)

@@ -128,7 +128,7 @@ def _dies_around(switch: KillSwitch) -> Callable[[Path], None]:
 def _dies_at(line: str, hit: int) -> Callable[[Path], None]:
     def run(folder: Path) -> None:
         os.environ[VARIABLE] = f"{line}:{hit}:kill"
-        _fill(folder)
+        land_all(folder)
         make_table(folder, folder / "landing").run()
 
     return run
@@ -143,7 +143,8 @@ def _dies_after(seconds: float) -> Callable[[Path], None]:
     return run
 
 
-def _fill(folder: Path) -> None:
+def land_all(folder: Path) -> None:
+    """Land the first files and an empty one, each once: one batch has no rows."""
     fill_landing(folder / "landing")
     empty = folder / "landing" / "empty.json"
     if not empty.exists():

@@ -17,6 +17,10 @@ from lakestream.errors import CommitConflictError, FencedError
 from support.crash_pipeline import check_table, fill_landing, make_table
 from support.forked import preload, run_forked
 
+OVERTAKEN = 3
+#: The codes that a runner may end with.
+FINE = frozenset({0, OVERTAKEN})
+
 
 def main(root: Path, rounds: int, runners: int) -> None:
     preload()
@@ -27,11 +31,11 @@ def main(root: Path, rounds: int, runners: int) -> None:
         landing = folder / "landing"
         fill_landing(landing)
         # Safety must not rest on the epoch: every second round runs without its check.
-        children = [_start(folder, landing, fenced=number % 2 == 0) for _ in range(runners)]
+        children = [start_runner(folder, landing, fenced=number % 2 == 0) for _ in range(runners)]
         fill_landing(landing, first=3, files=3)
         for child in children:
             _, status = os.waitpid(child, 0)
-            if os.waitstatus_to_exitcode(status) not in {0, 3}:
+            if os.waitstatus_to_exitcode(status) not in FINE:
                 why = (folder / f"{child}.txt").read_text()
                 failures.append(f"round {number}: a runner ended with {status}: {why}")
         ending = run_forked(lambda folder=folder, landing=landing: _finish(folder, landing))
@@ -41,7 +45,14 @@ def main(root: Path, rounds: int, runners: int) -> None:
     sys.stdout.write(json.dumps({"failures": failures, "batches": committed}))
 
 
-def _start(folder: Path, landing: Path, *, fenced: bool) -> int:
+def start_runner(folder: Path, landing: Path, *, fenced: bool) -> int:
+    """Fork a runner and give its process id; it ends with a code of ``FINE`` or leaves its error.
+
+    Args:
+        folder: The pipeline's; ``<process id>.txt`` in it gets the error.
+        landing: Where the files land.
+        fenced: Whether the runner looks for a newer epoch.
+    """
     child = os.fork()
     if child == 0:
         try:
@@ -49,7 +60,7 @@ def _start(folder: Path, landing: Path, *, fenced: bool) -> int:
                 epochs.check = lambda *_: None
             make_table(folder, landing).run()
         except (FencedError, CommitConflictError):
-            os._exit(3)  # being overtaken is a fine way to end: the other runner goes on
+            os._exit(OVERTAKEN)  # being overtaken is a fine way to end: the other runner goes on
         except BaseException:  # noqa: BLE001 - a child never returns
             (folder / f"{os.getpid()}.txt").write_text(traceback.format_exc())
             os._exit(1)

@@ -1,0 +1,71 @@
+"""One of the soak's processes: runs every n-th case until its time is up, a JSON line for each.
+
+Run by ``support.soak`` as ``python -m support.soak_worker FOLDER SEED FIRST STEP SECONDS``.
+Every case runs in children of this process, which itself never touches a table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+
+from support.crash_pipeline import make_table
+from support.forked import preload
+from support.soak_cases import measure_clean, run_case
+
+
+def _double_a_row(folder: Path) -> None:
+    from deltalake import write_deltalake
+
+    first = next(iter(make_table(folder, folder / "landing").read()))
+    write_deltalake(str(folder / "table"), first.slice(0, 1), mode="append")
+
+
+def _lose_a_row(folder: Path) -> None:
+    from deltalake import DeltaTable
+
+    DeltaTable(str(folder / "table")).delete("id = 0")
+
+
+#: What spoils a table behind the engine's back, to show that the soak goes red.
+TAMPERS: Final[Mapping[str, Callable[[Path], None]]] = {
+    "double": _double_a_row,
+    "lose": _lose_a_row,
+}
+
+
+def main() -> None:
+    """Run cases until the time is up."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("seed", type=int)
+    parser.add_argument("first", type=int)
+    parser.add_argument("step", type=int)
+    parser.add_argument("seconds", type=float)
+    parser.add_argument("--cases", type=int, help="no more than these")
+    parser.add_argument("--tamper", choices=TAMPERS)
+    options = parser.parse_args()
+    ends = time.monotonic() + options.seconds
+    preload()
+    root = options.folder / f"worker-{options.first}"
+    root.mkdir()
+    clean = measure_clean(root)
+    tamper = TAMPERS.get(options.tamper)
+    numbers = itertools.count(options.first, options.step)
+    for number in itertools.islice(numbers, options.cases):
+        if time.monotonic() >= ends:
+            break
+        outcome = run_case(root, options.seed, number, clean, tamper=tamper)
+        sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
