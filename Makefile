@@ -11,16 +11,20 @@ PYTHON ?= python3
 JOBS ?= 2
 TESTS ?= tests
 ARGS ?=
+MINUTES ?= 20
+SEED ?=
 BIN := .venv/bin
 READY := .venv/ready
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test lint bench lock clean
+.PHONY: help setup demo test soak reliability lint bench lock clean
 
 help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
 	@echo "make test        set up and run the tests (TESTS=tests/delta ARGS='-k race')"
+	@echo "make soak        kill, race and fail runs for MINUTES (20) and count what was lost (SEED=1)"
+	@echo "make reliability write docs/reliability.md from the tests and the last soak's figures"
 	@echo "make lint        set up and run ruff, mypy and import-linter"
 	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --works first')"
 	@echo "make lock        resolve requirements.lock anew (ARGS='--upgrade')"
@@ -41,6 +45,12 @@ demo: $(READY)
 
 test: $(READY)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS) $(TESTS)
+
+soak: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m support.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+reliability: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m support.reliability_table
 
 lint: $(READY)
 	$(BIN)/ruff check .
