@@ -14,7 +14,7 @@ from support.fault_pipeline import Pipeline, Runner
 
 from lakestream.errors import SourceChangedError
 from lakestream.sources.base import DiscoveryFilter
-from lakestream.testing.fault_kinds import after
+from lakestream.testing.fault_kinds import after, short_read
 from lakestream.testing.faults import FaultPlan
 
 
@@ -62,6 +62,21 @@ def test_o1_file_when_overwritten_while_read_then_no_mixture_is_committed(
 
     assert str(caught.value.where).endswith("/d.json")
     assert pipeline.rows() == {(1,): 1, (2,): 1}
+
+
+@pytest.mark.parametrize("options", [{}, {"schema": "id BIGINT"}], ids=["inferred", "declared"])
+@pytest.mark.parametrize("bytes_each", [20, 9 * 2**20], ids=["small", "in ranges"])
+def test_o2_file_when_a_read_ends_early_and_does_not_say_so_then_no_row_is_lost(
+    tmp_path: Path, options: dict[str, str], bytes_each: int
+) -> None:
+    pipeline = Pipeline(tmp_path / "short", **options)
+    pipeline.land("a.json", {"id": 1}, {"id": 2, "pad": "x" * bytes_each}, {"id": 3})
+
+    with FaultPlan().on("get", "a.json", short_read(10)).installed() as plan:
+        pipeline.table.run()
+
+    assert plan.reached
+    pipeline.assert_exactly_once()
 
 
 def test_o4_file_when_gone_before_read_then_the_batch_stops_until_it_is_back(

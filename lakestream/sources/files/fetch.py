@@ -14,6 +14,7 @@ from lakestream.errors import (
     ObjectChangedError,
     ObjectNotFoundError,
     SourceChangedError,
+    StorageUnavailableError,
 )
 from lakestream.formats.base import FileChunk, Format, InputFile
 from lakestream.formats.codec import decompress, suffix_of
@@ -85,7 +86,9 @@ class Fetch:
             data = next(fetched) if kept is None else kept
             if isinstance(data, LakestreamError):
                 yield self._failed(file, data)
-            elif (suffix := self._suffix(file)) is not None:
+                continue
+            _check_length(file, data, file.info.size_bytes)
+            if (suffix := self._suffix(file)) is not None:
                 yield from self._decompressed(file, iter((data,)), suffix)
             else:
                 fits = None if kept is None else self._fits.get(file.info.key)
@@ -107,14 +110,19 @@ class Fetch:
         if file.info.size_bytes > MAX_WHOLE_FILE_BYTES:
             return FileChunk(file, b"", last=True, failure=_too_big(file))
         try:
-            return FileChunk(file, self._store.get(file.info), last=True)
+            data = self._store.get(file.info)
         except LakestreamError as error:
             return self._failed(file, error)
+        _check_length(file, data, file.info.size_bytes)
+        return FileChunk(file, data, last=True)
 
     def _ranges(self, file: InputFile) -> Iterator[bytes]:
         size = file.info.size_bytes
         for start in range(0, size, _RANGE_BYTES):
-            yield self._store.get(file.info, start=start, end=min(start + _RANGE_BYTES, size))
+            end = min(start + _RANGE_BYTES, size)
+            data = self._store.get(file.info, start=start, end=end)
+            _check_length(file, data, end - start)
+            yield data
 
     def _decompressed(
         self, file: InputFile, chunks: Iterator[bytes], suffix: str
@@ -179,6 +187,16 @@ def changed(file: InputFile, error: LakestreamError) -> SourceChangedError:
         fix="put that version back, or set ignore_missing_files=True to leave it out with a"
         " record of it",
     )
+
+
+def _check_length(file: InputFile, data: bytes, size_bytes: int) -> None:
+    """Refuse a read that ended early: what is missing would be rows that nobody misses."""
+    if len(data) != size_bytes:
+        raise StorageUnavailableError(
+            f"a read of {size_bytes:,} bytes gave {len(data):,}",
+            where=file.uri,
+            fix="run again; when it stays so, look at what stands between here and the store",
+        )
 
 
 def _too_big(file: InputFile) -> BadFileError:

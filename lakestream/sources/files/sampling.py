@@ -108,7 +108,8 @@ class Sampler:
             return error
 
     def _keep(self, info: ObjectInfo, data: bytes) -> None:
-        if self._kept_bytes + len(data) <= _REUSED_BYTES:
+        # A read that ended early is not kept: the batch reads the file itself, and checks.
+        if len(data) == info.size_bytes and self._kept_bytes + len(data) <= _REUSED_BYTES:
             self.kept[info.key] = data
             self._kept_bytes += len(data)
 
