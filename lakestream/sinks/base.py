@@ -45,7 +45,8 @@ class Inspection(Protocol):
     def commit(self, stream: RecordBatchReader, metadata: Mapping[str, object]) -> None:
         """Write the rows and the marks as one atomic commit, or nothing.
 
-        Whatever it raises, the outcome is unknown until the sink is inspected again.
+        Whatever it raises, the outcome is unknown until the sink is inspected again. Called at
+        most once: another try needs another inspection.
         """
         ...
 
