@@ -46,7 +46,7 @@ def test_soak_when_each_kind_of_case_ran_then_nothing_is_wrong_or_left(tmp_path:
     assert done.returncode == 0, done.stdout + done.stderr
     counts = _table(done)
     assert set(counts) == {*KINDS, "all"}
-    assert all(counts[kind][0] and counts[kind][2] and counts[kind][3] for kind in PATTERN)
+    assert all(ran >= 1 and runs and rows for ran, _, runs, rows, *_ in counts.values())
     assert counts["all"][4:] == [0, 0, 0]
     assert list(tmp_path.iterdir()) == []
 
@@ -89,7 +89,7 @@ def test_tally_when_a_case_was_not_recovered_then_red() -> None:
 def test_cases_when_numbered_then_each_kind_counts_its_own() -> None:
     seen = [kind_of(number) for number in range(2 * len(PATTERN))]
 
-    assert {kind for kind, _ in seen} <= set(KINDS)
-    for kind in PATTERN:
+    assert {kind for kind, _ in seen} == set(KINDS)
+    for kind in KINDS:
         ordinals = [ordinal for each, ordinal in seen if each == kind]
         assert ordinals == list(range(len(ordinals)))

@@ -147,13 +147,18 @@ def main(arguments: Sequence[str]) -> int:
     started = time.monotonic()
     _say(f"soak: {plan.minutes:g} minutes, seed {seed}, {_WORKERS} workers")
     folder = Path(tempfile.mkdtemp(prefix="lakestream-soak-"))
-    soak(plan, tally, folder)
+    try:
+        soak(plan, tally, folder)
+    finally:
+        if not tally.red:
+            # After an interrupt a worker's child may still be writing.
+            shutil.rmtree(folder, ignore_errors=True)
     minutes = (time.monotonic() - started) / 60
     _say(f"\n{tally.text()}\n{minutes:.1f} minutes, seed {seed}")
     if tally.red:
         _say(f"the folders of what went wrong are kept: {folder}")
+        _say(f'case N again: make soak SEED={seed} ARGS="--first N --cases 1"')
         return 1
-    shutil.rmtree(folder)
     if options.save:
         save(tally, {**_machine(), "minutes": round(minutes, 1), "seed": seed}, FIGURES)
     return 1 if tally.missing() else 0

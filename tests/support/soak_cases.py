@@ -328,7 +328,7 @@ PATTERN: Final = (
     "one line", "race", "one line", "any time", "failing store",
     "one line", "around calls", "race with kills", "one line", "several lines",
     "any time", "one line", "lost replies", "race with pauses", "around calls",
-    *([HISTORY_KIND] if soak_histories.PRESENT else []),
+    HISTORY_KIND,
 )  # fmt: skip
 
 

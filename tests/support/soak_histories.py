@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import tempfile
 import traceback
@@ -12,8 +11,6 @@ from typing import Any, Final
 
 from support.forked import run_forked
 
-#: Whether the model machine is there to play.
-PRESENT: Final = importlib.util.find_spec("support.model_machine") is not None
 #: How many histories a case plays: about as long as the longest of the other cases.
 HISTORIES: Final = 3
 _STEPS: Final = 25
