@@ -78,12 +78,20 @@ class DeltaInspection(msgspec.Struct, frozen=True):
 
         Raises:
             SinkSchemaError: A column would have to change its values. Nothing was written.
-            CommitConflictError: Another commit came first. Nothing was written.
+            CommitConflictError: Another commit came first, or this inspection was used before.
+                Nothing was written.
             SinkReplacedError, StorageUnavailableError: The outcome is unknown.
 
         Delivery: exactly once, when every exception leads to a new inspection.
         Atomic: yes: rows, columns and marks together or not at all.
         """
+        if self._table.version() != self.version:
+            # A commit moves its handle, and with it what the marks would be fenced against.
+            raise CommitConflictError(
+                "the table has moved on since it was inspected",
+                where=self._where,
+                fix="inspect it again; an inspection serves one commit",
+            )
         table_columns = table_schema(self._table)
         fitted = fit(stream_columns(stream, where=self._where), table_columns, where=self._where)
         append(

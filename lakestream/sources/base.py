@@ -160,12 +160,9 @@ class SourceReader(Protocol):
         """Pick the end of the next batch: after ``start``, not after ``bound``, under ``limit``.
 
         Returns:
-            ``start`` itself when there is nothing between.
+            ``start`` itself when there is nothing between, or when it lies beyond ``bound``
+            already, as it may after another run's plan was adopted.
         """
-        ...
-
-    def reached(self, position: Offset, bound: Offset) -> bool:
-        """Tell whether ``position`` is at or beyond ``bound``."""
         ...
 
     def digest_items(self, start: Offset, end: Offset) -> Sequence[str]:

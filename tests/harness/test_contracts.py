@@ -131,10 +131,7 @@ def gives_nothing_twice() -> Callable[..., Any]:
             {"latest": lambda reader, start: (reader.discover(), reader.latest(start))[1]},
             "test_latest_when_asked_looks_for_no_news",
         ),
-        (
-            {"reached": lambda *_: False, "plan": forgets_the_limit},
-            "test_plan_when_nothing_is_new_gives_its_start",
-        ),
+        ({"plan": forgets_the_limit}, "test_plan_when_it_starts_beyond_the_bound_gives_its_start"),
     ],
     ids=lambda each: each if isinstance(each, str) else "",
 )

@@ -136,7 +136,8 @@ def test_rows_when_a_commit_goes_past_the_inspected_handle_then_they_are_doubled
     def committing(inspection: DeltaInspection, *args: Any) -> None:
         table = looked_through[id(inspection)]._handle.refreshed()
         assert table is not None
-        commit(msgspec.structs.replace(inspection, _table=table), *args)
+        moved = msgspec.structs.replace(inspection, _table=table, version=table.version())
+        commit(moved, *args)
 
     monkeypatch.setattr(DeltaSink, "inspect", inspecting)
     monkeypatch.setattr(DeltaInspection, "commit", committing)

@@ -212,6 +212,14 @@ def test_commit_through_an_old_inspection_is_refused(sink: DeltaSink, path: Path
     assert [row["id"] for row in rows(path)] == [0]
 
 
+def test_commit_twice_through_one_inspection_is_refused(sink: DeltaSink, path: Path) -> None:
+    used = look(sink, 0)
+    used.commit(stream(id=[1], name=["a"]), {"planDigest": digest(0)})
+    with pytest.raises(CommitConflictError, match="moved on"):
+        used.commit(stream(id=[1], name=["a"]), {"planDigest": digest(0)})
+    assert [row["id"] for row in rows(path)] == [1]
+
+
 def test_commit_with_new_columns_through_an_old_inspection_is_refused(
     sink: DeltaSink, path: Path
 ) -> None:

@@ -80,10 +80,7 @@ def drain(
     reader.discover()
     bound = reader.latest(position)
     batches: list[list[int]] = []
-    while not reader.reached(position, bound):
-        end = reader.plan(position, bound, limit)
-        if end == position:
-            break
+    while (end := reader.plan(position, bound, limit)) != position:
         batches.append([row["id"] for row in rows(reader, position, end)])
         reader.committed(end)
         position = end

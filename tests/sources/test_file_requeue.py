@@ -49,7 +49,7 @@ def _after(pipe: FilesPipe, start: str, discovery: DiscoveryFilter) -> list[obje
     reader = pipe.open(discovery=discovery)
     reader.discover()
     bound = reader.latest(start)
-    if reader.reached(start, bound):
+    if reader.plan(start, bound, ReadLimit()) == start:
         return []
     return [row["id"] for row in pipe.read(reader, start, bound).rows]
 

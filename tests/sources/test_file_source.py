@@ -87,7 +87,7 @@ def test_existing_files_when_not_wanted_are_never_read(pipe: FilesPipe) -> None:
     reader = pipe.open(include_existing_files=False)
     reader.discover()
     start, bound = reader.initial(), reader.latest(reader.initial())
-    assert reader.reached(start, bound)
+    assert reader.plan(start, bound, ReadLimit()) == start
     pipe.land("new.json", {"id": 2})
     again = pipe.open(include_existing_files=False)
     assert _ids(pipe.all_rows(again)) == [2]
@@ -138,7 +138,7 @@ def test_schema_when_there_is_no_file_is_awaited(pipe: FilesPipe) -> None:
         _ = reader.schema
     pipe.land("empty.json")
     reader.discover()
-    assert reader.reached(start, reader.latest(start))
+    assert reader.plan(start, reader.latest(start), ReadLimit()) == start
     pipe.land("a.json", {"id": 1})
     assert _ids(pipe.all_rows(reader)) == [1]
     assert reader.schema == t.Struct((("id", t.LONG), ("_rescued_data", t.STRING)))

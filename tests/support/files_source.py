@@ -118,10 +118,7 @@ class FilesPipe:
         reader.discover()
         start = reader.initial()
         bound = reader.latest(start)
-        while not reader.reached(start, bound):
-            end = reader.plan(start, bound, limit or ReadLimit())
-            if end == start:
-                return
+        while (end := reader.plan(start, bound, limit or ReadLimit())) != start:
             yield self.read(reader, start, end)
             start = end
 
@@ -131,8 +128,7 @@ class FilesPipe:
         start = reader.initial()
         bound = reader.latest(start)
         found: list[dict[str, Any]] = []
-        while not reader.reached(start, bound):
-            end = reader.plan(start, bound, limit or ReadLimit())
+        while (end := reader.plan(start, bound, limit or ReadLimit())) != start:
             for _ in range(5):
                 batch = self.read(reader, start, end)
                 if batch.failure is None:

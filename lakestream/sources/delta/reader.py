@@ -219,10 +219,6 @@ class DeltaReader:
             return start
         return bound
 
-    def reached(self, position: Offset, bound: Offset) -> bool:
-        """Tell whether a position is at or beyond another."""
-        return self._parse(position).place >= self._parse(bound).place
-
     def digest_items(self, start: Offset, end: Offset) -> Sequence[str]:
         """Give ``table id/version/path`` of each file; data files never change."""
         return [

@@ -114,13 +114,6 @@ class FilesReader:
         end = batch_end(ledger.sized(first, last), limit)
         return start if end is None else to_offset(end)
 
-    def reached(self, position: Offset, bound: Offset) -> bool:
-        """Tell whether nothing that can be read lies after ``position`` up to ``bound``."""
-        at, end = from_offset(position), from_offset(bound)
-        if at >= end:
-            return True
-        return self._ledger_to(end).backlog(at, end).files == 0 or self._resolve() is None
-
     def digest_items(self, start: Offset, end: Offset) -> Sequence[str]:
         """Give one text a file version, in order."""
         first, last = from_offset(start), from_offset(end)
