@@ -266,7 +266,7 @@ class MicroBatchExecution:
         verdict: BaseException | None = None
         while True:
             with timer.line("inspect"):
-                inspection = self.inspect(plan)
+                inspection = self._inspected(plan)
             if inspection.receipt is not None:
                 self._complete_records(plan, inspection, inspection.receipt)
                 return inspection.receipt
@@ -293,6 +293,18 @@ class MicroBatchExecution:
                 return self._own_receipt(plan)
             finally:
                 attempt.close()
+
+    def _inspected(self, plan: BatchPlan) -> Inspection:
+        """Line 5, asked again while the storage does not answer."""
+        failures = 0
+        while True:
+            try:
+                return self.inspect(plan)
+            except LakestreamError as error:
+                failures += 1
+                if failures > MAX_FAILURES or not _may_retry(error):
+                    raise
+                self._back_off(failures)
 
     def _complete_records(self, plan: BatchPlan, inspection: Inspection, receipt: Receipt) -> None:
         """Read a committed batch again for its records, if this checkpoint lacks them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 
@@ -11,9 +12,16 @@ import pytest
 
 import lakestream as ls
 from lakestream.clock import SYSTEM_CLOCK
-from lakestream.errors import ExpectationFailedError, QueryFailedError, UserFunctionError
+from lakestream.errors import (
+    ExpectationFailedError,
+    QueryFailedError,
+    SinkReplacedError,
+    StorageUnavailableError,
+    UserFunctionError,
+)
 from lakestream.query.run import QueryRun, RunOptions
 from lakestream.query.streaming_query import StreamingQuery
+from lakestream.sinks.delta import DeltaSink
 from lakestream.sources.base import DiscoveryFilter
 from lakestream.streaming_table import StreamingTable
 
@@ -325,3 +333,35 @@ def test_run_when_a_function_fails_then_no_thread_of_the_attempt_stays(
         orders.run()
 
     assert set(threading.enumerate()) <= before
+
+
+def test_inspection_when_the_storage_fails_for_a_moment_then_the_run_goes_on(
+    tmp_path: Path, landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(landing, "a")
+    table = orders_of(tmp_path)
+    inspect, failures = DeltaSink.inspect, iter([1, 2])
+
+    def failing(sink: DeltaSink, *args: object, **named: object) -> object:
+        if next(failures, None):
+            raise StorageUnavailableError("no answer")
+        return inspect(sink, *args, **named)
+
+    monkeypatch.setattr(DeltaSink, "inspect", failing)
+
+    assert [each.batch_id for each in table.run()] == [0]
+    assert next(failures, None) is None
+    assert names_in(table) == ["a", "a"]
+
+
+def test_inspection_when_the_table_is_another_then_it_is_not_asked_again(
+    tmp_path: Path, landing: Path
+) -> None:
+    land(landing, "a")
+    table = orders_of(tmp_path)
+    table.run()
+    shutil.rmtree(tmp_path / "table" / "_delta_log")
+    land(landing, "b")
+
+    with pytest.raises(SinkReplacedError):
+        table.run()
