@@ -76,6 +76,7 @@ class MicroBatchExecution:
         self._positions: dict[str, Offset] = {}
         self._receipt_version: int | None = None
         self._pending: BatchPlan | None = None
+        self._last_timer: BatchTimer | None = None
         self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
     @property
@@ -111,11 +112,12 @@ class MicroBatchExecution:
 
         Delivery: exactly once. Atomic: one Delta commit.
         """
-        timer = BatchTimer(self.query.clock)
+        timer = BatchTimer(self.query.clock, self._last_timer)
         with timer.line("walCommit"):
             plan = self._pending or self.plan(bounds, limits)
         if plan is None:
             return None
+        self._last_timer = timer
         self._pending = plan
         receipt = self._bring_to_table(plan, timer)
         with timer.line("commitOffsets"):

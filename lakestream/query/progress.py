@@ -63,6 +63,8 @@ class QueryProgress(msgspec.Struct, frozen=True):
         expectations: Counts by expectation.
         sources: One entry a source.
         sink: The sink for people.
+        since_last_trigger_s: Seconds since the trigger of the run's batch before; None at its
+            first.
     """
 
     id: str
@@ -85,6 +87,7 @@ class QueryProgress(msgspec.Struct, frozen=True):
     sources: tuple[SourceProgress, ...]
     sink: str
     expectations: Mapping[str, ExpectationCounts] = msgspec.field(default_factory=dict)
+    since_last_trigger_s: float | None = None
 
     @property
     def batch_duration_ms(self) -> int:
@@ -96,7 +99,6 @@ class QueryProgress(msgspec.Struct, frozen=True):
 
         Rates that are not finite are left out, as Spark does.
         """
-        seconds = self.batch_duration_ms / 1000
         found: dict[str, object] = {
             "id": self.id,
             "runId": self.run_id,
@@ -105,10 +107,10 @@ class QueryProgress(msgspec.Struct, frozen=True):
             "batchId": self.batch_id,
             "batchDuration": self.batch_duration_ms,
             "numInputRows": self.num_input_rows,
-            **_rate(self.num_input_rows, seconds),
+            **self._rates(self.num_input_rows),
             "durationMs": dict(self.duration_ms),
             "stateOperators": [],
-            "sources": [self._source(each, seconds) for each in self.sources],
+            "sources": [self._source(each) for each in self.sources],
             "sink": {"description": self.sink, "numOutputRows": self.num_output_rows},
             "lakestream": {
                 "deltaVersion": self.delta_version,
@@ -147,25 +149,26 @@ class QueryProgress(msgspec.Struct, frozen=True):
         """Give the progress over several lines, as PySpark prints it."""
         return self.prettyJson
 
-    @staticmethod
-    def _source(source: SourceProgress, seconds: float) -> dict[str, object]:
+    def _rates(self, rows: int) -> dict[str, float]:
+        """Give rows a second since the last trigger (0 at the first) and of working on them."""
+        worked_s, waited_s = self.batch_duration_ms / 1000, self.since_last_trigger_s
+        rates = {"inputRowsPerSecond": round(rows / waited_s, 1) if waited_s else 0.0}
+        return rates | ({"processedRowsPerSecond": round(rows / worked_s, 1)} if worked_s else {})
+
+    def _source(self, source: SourceProgress) -> dict[str, object]:
         return {
             "description": source.description,
             "startOffset": _parsed(source.start_offset),
             "endOffset": _parsed(source.end_offset),
             "latestOffset": _parsed(source.latest_offset),
             "numInputRows": source.num_input_rows,
-            **_rate(source.num_input_rows, seconds),
+            **self._rates(source.num_input_rows),
             "metrics": dict(source.metrics),
         }
 
 
 def _utc_text(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
-
-
-def _rate(rows: int, seconds: float) -> dict[str, float]:
-    return {"processedRowsPerSecond": round(rows / seconds, 1)} if seconds > 0 else {}
 
 
 def _parsed(offset: Offset | None) -> object:

@@ -18,12 +18,18 @@ _NOTHING = SourceSummary(0, 0, 0, 0, 0, 0, 0)
 
 
 class BatchTimer:
-    """Milliseconds by line of the protocol, from the trigger on."""
+    """Milliseconds by line of the protocol, from the trigger on.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: The run's.
+        before: The timer of the batch before, in this run.
+    """
+
+    def __init__(self, clock: Clock, before: BatchTimer | None) -> None:
         self._clock = clock
         self.started_at = clock.now()
         self._start = clock.monotonic()
+        self.since_last_trigger_s = None if before is None else self._start - before._start  # noqa: SLF001 - its own kind
         self._seconds: dict[str, float] = {}
 
     @contextmanager
@@ -89,6 +95,7 @@ def progress_of(
             )
             for name, source in query.definition.named_sources().items()
         ),
+        since_last_trigger_s=timer.since_last_trigger_s,
         sink=f"delta[{query.sink.where}]",
     )
 

@@ -288,9 +288,11 @@ def test_progress_when_printed_then_has_sparks_names_in_sparks_order(
     (progress,) = orders_of(tmp_path).run()
 
     found = json.loads(progress.json)
-    assert list(found)[:7] == [
+    assert list(found)[:9] == [
         "id", "runId", "name", "timestamp", "batchId", "batchDuration", "numInputRows",
+        "inputRowsPerSecond", "processedRowsPerSecond",
     ]  # fmt: skip
+    assert found["inputRowsPerSecond"] == 0.0
     assert found["sources"][0]["endOffset"] == {"seqNum": 0, "sourceVersion": 1}
     assert found["sources"][0]["startOffset"] == {"seqNum": -1, "sourceVersion": 1}
     assert found["lakestream"]["deltaVersion"] == 1
@@ -365,3 +367,14 @@ def test_inspection_when_the_table_is_another_then_it_is_not_asked_again(
 
     with pytest.raises(SinkReplacedError):
         table.run()
+
+
+def test_input_rate_when_a_batch_follows_another_then_by_the_time_between_their_triggers(
+    tmp_path: Path, landing: Path
+) -> None:
+    land(landing, "a", "b")
+
+    _, second = orders_of(tmp_path, max_files_per_trigger=1).run()
+
+    assert second.since_last_trigger_s is not None
+    assert second["inputRowsPerSecond"] == round(2 / second.since_last_trigger_s, 1)
