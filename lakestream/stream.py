@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final, Never
 
@@ -287,6 +286,8 @@ class Stream:
         if self._schema is not None:
             near = near_names(name, [*methods, *self._schema.names])
             raise AttributeError(f"a stream has no method or column {name!r}: {near}")
+        import difflib
+
         # The columns are not known yet: only what is nearly a method's name is a misspelt one.
         close = difflib.get_close_matches(name, methods, n=1, cutoff=0.85)
         if close:

@@ -18,8 +18,9 @@ from lakestream.errors import (
 #: this offset plus the byte; a name that really has such a character gets its bytes so, too.
 #: Each name has one key and each key one name (tests/storage/test_local_keys.py).
 _BYTE_AS_CHAR: Final = 0x10FF00
-_MARKED: Final = re.compile("[\U0010ff80-\U0010ffff]")
-_TO_MARK: Final = re.compile("[\udc80-\udcff\U0010ff80-\U0010ffff]")
+#: As texts, since names beyond ASCII are rare and compiling costs a millisecond of each start.
+_MARKED: Final = "[\U0010ff80-\U0010ffff]"
+_TO_MARK: Final = "[\udc80-\udcff\U0010ff80-\U0010ffff]"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BUSY: Final = frozenset({
     errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ESTALE,
@@ -31,15 +32,15 @@ def key_of_name(name: str) -> str:
     """Give the key of a relative path as Python's ``os`` functions give it."""
     if name.isascii():
         return name
-    return _TO_MARK.sub(_mark, name)
+    return re.sub(_TO_MARK, _mark, name)
 
 
 def name_of_key(key: str) -> str:
     """Give back the relative path, for Python's ``os`` functions."""
-    if key.isascii() or not _MARKED.search(key):
+    if key.isascii() or not re.search(_MARKED, key):
         return key
     raw = b"".join(
-        bytes((ord(char) - _BYTE_AS_CHAR,)) if _MARKED.match(char) else char.encode()
+        bytes((ord(char) - _BYTE_AS_CHAR,)) if re.match(_MARKED, char) else char.encode()
         for char in key
     )
     return raw.decode("utf-8", "surrogateescape")
