@@ -11,8 +11,8 @@ from typing import Final
 import msgspec
 
 from lakestream.checkpoint import entry_text
+from lakestream.checkpoint.batch_log import BatchLog
 from lakestream.checkpoint.entry_text import corrupt
-from lakestream.checkpoint.log import EntryLog
 from lakestream.storage.base import LogStore
 
 FOLDER: Final = "commits"
@@ -43,37 +43,11 @@ class CommitEntry(msgspec.Struct, frozen=True):
     refs: Mapping[str, object] = msgspec.field(default_factory=dict)
 
 
-class CommitLog:
+class CommitLog(BatchLog[CommitEntry]):
     """``commits/<N>``."""
 
     def __init__(self, store: LogStore) -> None:
-        self._log = EntryLog(store, FOLDER)
-
-    def append(self, entry: CommitEntry) -> bool:
-        """Write a commit unless its batch has one. Atomic, one request."""
-        return self._log.append(entry.batch_id, to_bytes(entry))
-
-    def read(self, batch_id: int) -> CommitEntry | None:
-        """Give the commit of a batch, or None.
-
-        Raises:
-            CheckpointCorruptError: It is torn or altered.
-            CheckpointVersionError: It is of a newer version.
-        """
-        data = self._log.read(batch_id)
-        return None if data is None else from_bytes(data, batch_id, where=self._log.where)
-
-    def ids(self) -> list[int]:
-        """Give the committed batches, in order."""
-        return self._log.ids()
-
-    def newest(self) -> int | None:
-        """Give the newest committed batch, or None."""
-        return self._log.newest()
-
-    def delete(self, batch_ids: list[int]) -> None:
-        """Delete commits."""
-        self._log.delete(batch_ids)
+        super().__init__(store, FOLDER, to_bytes=to_bytes, from_bytes=from_bytes)
 
 
 def to_bytes(entry: CommitEntry) -> bytes:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, NewType
 import msgspec
 
 from lakestream.checkpoint import entry_text
+from lakestream.checkpoint.batch_log import BatchLog
 from lakestream.checkpoint.entry_text import corrupt
-from lakestream.checkpoint.log import EntryLog
 
 if TYPE_CHECKING:
     from lakestream.storage.base import LogStore
@@ -55,37 +55,11 @@ class OffsetEntry(msgspec.Struct, frozen=True):
     offsets: tuple[tuple[str, Offset], ...] = ()
 
 
-class OffsetLog:
+class OffsetLog(BatchLog[OffsetEntry]):
     """``offsets/<N>``."""
 
     def __init__(self, store: LogStore) -> None:
-        self._log = EntryLog(store, FOLDER)
-
-    def append(self, entry: OffsetEntry) -> bool:
-        """Write a plan unless its batch has one. Atomic, one request."""
-        return self._log.append(entry.batch_id, to_bytes(entry))
-
-    def read(self, batch_id: int) -> OffsetEntry | None:
-        """Give the plan of a batch, or None.
-
-        Raises:
-            CheckpointCorruptError: It is torn or altered.
-            CheckpointVersionError: It is of a newer version.
-        """
-        data = self._log.read(batch_id)
-        return None if data is None else from_bytes(data, batch_id, where=self._log.where)
-
-    def ids(self) -> list[int]:
-        """Give the batches that have a plan, in order."""
-        return self._log.ids()
-
-    def newest(self) -> int | None:
-        """Give the newest planned batch, or None."""
-        return self._log.newest()
-
-    def delete(self, batch_ids: list[int]) -> None:
-        """Delete plans."""
-        self._log.delete(batch_ids)
+        super().__init__(store, FOLDER, to_bytes=to_bytes, from_bytes=from_bytes)
 
 
 def to_bytes(entry: OffsetEntry) -> bytes:
