@@ -22,7 +22,7 @@ from lakestream.sources.base import EVERYTHING, Backlog, DiscoveryFilter, Source
 from lakestream.storage.location import PathLike, display
 from lakestream.storage.options import OptionValue, StorageOptions
 from lakestream.stream import Stream
-from lakestream.triggers import AvailableNow, Trigger, check_trigger
+from lakestream.triggers import AvailableNow, ProcessingTime, Trigger, check_trigger
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -180,7 +180,9 @@ class StreamingTable:
             on_progress: Called after each batch.
 
         Returns:
-            One progress a batch; empty when there was nothing new.
+            One progress a batch; empty when there was nothing new. A ``processing_time`` run
+            without ``max_batches`` ends only by an error or an interrupt: follow it with
+            ``on_progress``.
 
         Raises:
             LakestreamError: A batch could not be committed. What was committed before stays,
@@ -188,16 +190,20 @@ class StreamingTable:
 
         Delivery: exactly once. Atomic: each batch is one Delta commit.
         """
+        chosen = trigger or self._trigger
+        endless = isinstance(chosen, ProcessingTime) and max_batches is None
         found: list[QueryProgress] = []
 
         def note(progress: QueryProgress) -> None:
-            found.append(progress)
+            # An endless run never returns them, and may live for months.
+            if not endless:
+                found.append(progress)
             if on_progress is not None:
                 on_progress(progress)
 
         QueryRun(
             self.definition,
-            trigger or self._trigger,
+            chosen,
             RunOptions(discovery, max_batches, note),
             clock=SYSTEM_CLOCK,
         ).execute()
@@ -233,8 +239,9 @@ class StreamingTable:
             The columns that the table gets.
 
         Raises:
-            LakestreamError: What a run would stumble over: a misspelt column, a source that
-                is not there, a table of other types.
+            LakestreamError: What a run would stumble over: a misspelt column, an input without
+                a file to infer the columns from, a table of other types. A landing folder that
+                is not there yet is none when the columns are declared: files may still come.
         """
         from lakestream.query import overview
 

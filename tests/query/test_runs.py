@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import threading
@@ -378,3 +379,24 @@ def test_input_rate_when_a_batch_follows_another_then_by_the_time_between_their_
 
     assert second.since_last_trigger_s is not None
     assert second["inputRowsPerSecond"] == round(2 / second.since_last_trigger_s, 1)
+
+
+def test_endless_run_when_it_goes_on_then_old_progress_is_let_go(
+    tmp_path: Path, landing: Path
+) -> None:
+    land(landing, *"abcdef")
+    alive: list[int] = []
+
+    def look(progress: ls.QueryProgress) -> None:
+        gc.collect()
+        mine = [each for each in gc.get_objects() if isinstance(each, ls.QueryProgress)]
+        alive.append(sum(each.run_id == progress.run_id for each in mine))
+        if progress.backlog.files == 0:
+            raise KeyboardInterrupt
+
+    table = orders_of(tmp_path, max_files_per_trigger=1)
+    with pytest.raises(KeyboardInterrupt):
+        table.run(ls.processing_time(0.001), on_progress=look)
+
+    assert len(alive) == 6
+    assert max(alive) <= 2
