@@ -9,13 +9,9 @@ object of a ``get_many`` is a ``get``.
 
 from __future__ import annotations
 
-import fnmatch
 import random
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from lakestream.errors import LakestreamError
@@ -29,6 +25,7 @@ from lakestream.testing.fault_kinds import (
     loses_reply,
     says_exists,
 )
+from lakestream.testing.fault_script import FaultScript
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatch
@@ -49,50 +46,8 @@ SURVIVABLE: Final[Mapping[str, tuple[Fault, ...]]] = {
 }
 
 
-@dataclass
-class Rule:
-    """Which calls a fault befalls: the ``first``-th matching one (1 is the first) and on.
-
-    Args:
-        operation: The operation, as a glob.
-        key: The key, as a glob; a ``*`` crosses slashes.
-        fault: What happens.
-        first: From which matching call on.
-        times: To how many calls.
-        seen: How many calls matched so far.
-    """
-
-    operation: str
-    key: str
-    fault: Fault
-    first: int = 1
-    times: int = 1
-    seen: int = 0
-
-    def befalls(self, operation: str, key: str) -> bool:
-        """Count a call if it matches; tell whether the fault befalls it."""
-        if not (
-            fnmatch.fnmatchcase(operation, self.operation) and fnmatch.fnmatchcase(key, self.key)
-        ):
-            return False
-        self.seen += 1
-        return self.first <= self.seen < self.first + self.times
-
-
-@dataclass
-class FaultPlan:
-    """What becomes of each call; a call that no rule names is served. Thread-safe.
-
-    ``calls`` lists every call as ``operation key``, faults or not; ``injected`` counts the
-    faults that happened, by ``operation: fault``.
-    """
-
-    rules: list[Rule] = field(default_factory=list)
-    calls: list[str] = field(default_factory=list)
-    injected: Counter[str] = field(default_factory=Counter)
-    _dice: random.Random | None = None
-    _probability: float = 0.0
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+class FaultPlan(FaultScript[Fault]):
+    """What becomes of each call to a store; the operations are listed above."""
 
     @classmethod
     def seeded(cls, seed: int, *, probability: float = 0.05) -> FaultPlan:
@@ -103,37 +58,12 @@ class FaultPlan:
             probability: Of a fault at each call, 0 to 1.
         """
         dice = random.Random(seed)  # noqa: S311 - repeatable, not secret
-        return cls(_dice=dice, _probability=probability)
-
-    def on(
-        self, operation: str, key: str, fault: Fault, *, first: int = 1, times: int = 1
-    ) -> FaultPlan:
-        """Script a fault (see ``Rule``); gives the plan itself."""
-        self.rules.append(Rule(operation, key, fault, first, times))
-        return self
-
-    @property
-    def reached(self) -> bool:
-        """Whether every rule's fault has happened at least once."""
-        return all(rule.seen >= rule.first for rule in self.rules)
+        return cls(_dice=dice, _probability=probability, _choices=SURVIVABLE)
 
     def run(self, operation: str, key: str, call: Callable[[], _T]) -> _T:
         """Make a call, or what the plan makes of it."""
-        with self._lock:
-            self.calls.append(f"{operation} {key}")
-            fault = self._fault(operation, key)
-            if fault is not None:
-                self.injected[f"{operation}: {fault.name}"] += 1
+        fault = self.fault_for(operation, key)
         return call() if fault is None else cast("_T", fault.befall(call))
-
-    def _fault(self, operation: str, key: str) -> Fault | None:
-        # Every rule counts every call, so that two scripts of one plan do not shift each other.
-        hits = [rule.fault for rule in self.rules if rule.befalls(operation, key)]
-        if hits:
-            return hits[0]
-        if self._dice is not None and self._dice.random() < self._probability:
-            return self._dice.choice(SURVIVABLE[operation])
-        return None
 
     @contextmanager
     def installed(self) -> Iterator[FaultPlan]:
