@@ -8,6 +8,7 @@ of the values that match a pattern which the cast is known to read as the table 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 
 from lakestream.formats.csv_values import ValueRules, kind_of, merged_kind, value_of
@@ -78,7 +79,9 @@ def _whole_casts(
             return (_integers,)
         case t.FLOAT | t.DOUBLE:
             return (_floats,)
-        case t.Decimal() | t.BINARY:
+        case t.Decimal(_, scale):
+            return (partial(_decimals, scale=scale),)
+        case t.BINARY:
             return (_cast,)
         case t.DATE if rules.date_format is None:
             return (_dates,)
@@ -116,6 +119,22 @@ def _floats(text: Column, kind: t.SparkType) -> Column | None:
         found = found.cast(arrow_type(kind), safe=False)
     # "inf", "nan" and numbers beyond the range are read as such; the table has its own words.
     return found if _all(pc.is_finite(found)) else None
+
+
+def _decimals(text: Column, kind: t.SparkType, *, scale: int) -> Column | None:
+    pc = compute()
+    # pyarrow's cast wraps around in silence once a number has more digits than 128 bits hold.
+    longest = pc.max(pc.binary_length(text)).as_py() or 0
+    if longest > t.MAX_PRECISION - scale or _may_have_exponent(text):
+        return None
+    return _cast(text, kind)
+
+
+def _may_have_exponent(text: Column) -> bool:
+    """Look for an exponent in all bytes at once, also in those that a slice leaves out."""
+    values = text.buffers()[2]
+    data = b"" if values is None else values.to_pybytes()
+    return b"e" in data or b"E" in data
 
 
 def _dates(text: Column, kind: t.SparkType) -> Column | None:
