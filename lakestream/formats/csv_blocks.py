@@ -20,6 +20,7 @@ from lakestream.plan import types as t
 
 #: What Java's ``trim`` takes, for columns as a whole.
 _WHITE = "".join(map(chr, range(0x21)))
+_BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,9 @@ class BlockReader:
         return self._isolate(parts, width)
 
     def _parse(self, records: bytes, width: int) -> list[Column] | None:
-        """Parse plain records with pyarrow; None when it refuses one of them."""
+        """Parse plain records with pyarrow; None when it refuses one, or would read it wrong."""
+        if records.startswith(_BOM):  # a character here, behind the file's start; skipped there
+            return None
         pa, d = pyarrow(), self._splitter.dialect
         import pyarrow.csv as pa_csv
 
