@@ -13,6 +13,8 @@ from typing import Final
 from lakestream.errors import ConfigError, near_names
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
+#: Encodings in two byte orders: the mark at a file's start that says the order is not the usual.
+_LITTLE_ENDIAN_MARKS: Final = {"utf-16": b"\xff\xfe", "utf-32": b"\xff\xfe\x00\x00"}
 _MARK: Final = "lakestream.mark"
 _COMMON: Final = ("utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "iso-8859-1", "cp1252")
 
@@ -54,17 +56,28 @@ def _is_text(name: str) -> bool:
 class Utf8Reader:
     """Turns one file's bytes into UTF-8, without its byte order mark.
 
-    UTF-8 itself passes through unchecked: each record is checked where it becomes text.
+    UTF-8 itself passes through unchecked: each record is checked where it becomes text. UTF-16
+    and UTF-32 without a mark are big endian, as Unicode and Java have it.
     """
 
     def __init__(self, encoding: str) -> None:
         self._start: bytes | None = b""
-        self._decoder = (
-            None if encoding == "utf-8" else codecs.getincrementaldecoder(encoding)(_MARK)
-        )
+        self._unmarked = b""
+        self._encoding = encoding
+        self._decoder: codecs.IncrementalDecoder | None = None
+        if encoding not in ("utf-8", *_LITTLE_ENDIAN_MARKS):
+            self._decoder = codecs.getincrementaldecoder(encoding)(_MARK)
 
     def read(self, data: bytes, *, last: bool) -> bytes:
         """Give the next bytes; some may be held back until the rest of a character comes."""
+        if self._decoder is None and self._encoding in _LITTLE_ENDIAN_MARKS:
+            data = self._unmarked = self._unmarked + data
+            mark = _LITTLE_ENDIAN_MARKS[self._encoding]
+            if len(data) < len(mark) and not last:
+                return b""
+            order = "-le" if data.startswith(mark) else "-be"
+            self._decoder = codecs.getincrementaldecoder(self._encoding + order)(_MARK)
+            self._unmarked = b""
         if self._decoder is not None:
             data = self._decoder.decode(data, last).encode("utf-8", "surrogatepass")
         if self._start is None:
