@@ -133,10 +133,7 @@ def _time(text: str, rules: ValueRules, *, zone_allowed: bool) -> datetime | Non
     moment = datetime.fromisoformat(found)
     if not zone_allowed:
         return moment
-    try:
-        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
-    except OverflowError:
-        return None
+    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def kind_of(text: str, rules: ValueRules) -> t.SparkType:

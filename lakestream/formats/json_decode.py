@@ -9,7 +9,7 @@ every record of that block is rewritten.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from operator import length_hint
 from typing import Final
 
@@ -24,7 +24,8 @@ from lakestream.formats.infer import merge_kinds, settled
 from lakestream.formats.json_blocks import Block, Part, are_lines
 from lakestream.formats.json_escapes import with_plain_pairs
 from lakestream.formats.json_exact import BadLineError, ExactPath, ExactRules
-from lakestream.formats.json_validator import REFUSALS, DecimalCheck, Validator
+from lakestream.formats.json_scalars import may_leave_calendar
+from lakestream.formats.json_validator import REFUSALS, DecimalCheck, Validator, has_zoned_times
 from lakestream.formats.schema import check_limits
 from lakestream.limits import MAX_RECORD_BYTES
 from lakestream.plan import types as t
@@ -100,6 +101,7 @@ class BlockDecoder:
         self._decoder = msgspec.json.Decoder(rows)
         self._inferable = filled if not validator.exact_only else None
         self._decimals = DecimalCheck(filled)
+        self._zoned = has_zoned_times(filled)
         self._exact = ExactPath(filled, validator, rules, reserved=reserved)
         rescued = ((plan.rescued_column, t.STRING),) if plan.rescued_column is not None else ()
         self._schema = arrow_schema(t.Struct((*plan.schema.fields, *rescued)))
@@ -153,6 +155,8 @@ class BlockDecoder:
 
     def _takes_whole(self, block: Block) -> bool:
         """Tell whether every line of a block is one record that the validator takes."""
+        if self._has_edge_times(block):
+            return False
         if block.fits is not None and block.fits == self._inferable:
             return True
         try:
@@ -163,6 +167,10 @@ class BlockDecoder:
             return False
         # As many records as lines is not one on each: two on a line make up for a blank one.
         return block.records is not None or are_lines(block.data, block.lines)
+
+    def _has_edge_times(self, block: Block) -> bool:
+        """Tell whether a timestamp may be one that the validator takes and we do not."""
+        return self._zoned and may_leave_calendar(block.data)
 
     def _judge_overlong(self, block: Block) -> Judged:
         judged = Judged(block, [], [], {}, exact=True)
@@ -177,19 +185,23 @@ class BlockDecoder:
         """Judge each record alone; ``every`` sends the good ones through the exact path too."""
         judged = Judged(block, [], [], {}, exact=every)
         records = block.split()
+        edges = not every and self._has_edge_times(block)
         start = 0
         for part in block.parts:
             mine = records[start : start + part.lines]
-            judged.add_rows(part.file, self._rows_of(judged, part, mine, every=every))
+            suspects: Iterable[int] = range(len(mine)) if every else self._refused(mine)
+            if edges:
+                suspects = sorted({*suspects, *_with_edge_times(mine)})
+            judged.add_rows(part.file, self._rows_of(judged, part, mine, suspects))
             start += part.lines
         return judged
 
     def _rows_of(
-        self, judged: Judged, part: Part, records: list[bytes], *, every: bool
+        self, judged: Judged, part: Part, records: list[bytes], suspects: Iterable[int]
     ) -> list[bytes]:
-        """Give one part's records for the column parser."""
+        """Give one part's records for the column parser, the suspects by the exact path."""
         rows: list[bytes | None] = [*records]
-        for i in range(len(records)) if every else self._refused(records):
+        for i in suspects:
             record = records[i]
             rows[i] = (
                 self._row_of(judged, part.file, part.first_line + i, record)
@@ -258,6 +270,10 @@ class BlockDecoder:
             return msgspec.json.encode({self._plan.corrupt_column: text})
         judged.bad_records.append(BadRecord(file.index, line, error.code, error.reason, raw))
         return None
+
+
+def _with_edge_times(records: list[bytes]) -> Iterator[int]:
+    return (i for i, record in enumerate(records) if may_leave_calendar(record))
 
 
 class Delivery:

@@ -25,11 +25,12 @@ from lakestream.formats.infer import (
 from lakestream.formats.json_scalars import (
     date_text,
     decimal_text,
+    may_leave_calendar,
     non_number_text,
     time_pattern,
     timestamp_text,
 )
-from lakestream.formats.json_validator import REFUSALS, Validator, has_decimals
+from lakestream.formats.json_validator import REFUSALS, Validator, has_decimals, has_zoned_times
 from lakestream.formats.rescue import Rescued, rescued_data
 from lakestream.formats.schema import merge_types
 from lakestream.limits import MAX_DEPTH
@@ -138,6 +139,7 @@ class ExactPath:
         self._folded = frozenset(name.casefold() for name in schema.names)
         self._open = msgspec.json.Decoder(validator.rows(schema, reserved=reserved, is_open=True))
         # Without case, an unknown name may be a column; decimals may need rounding.
+        self._zoned = has_zoned_times(schema)
         self._extends = rules.case_sensitive and not has_decimals(schema)
 
     def rewrite(self, line: bytes, file_uri: str) -> ExactLine:
@@ -176,6 +178,8 @@ class ExactPath:
         """
         if not self._extends or self._names.issuperset(fields):
             return False
+        if self._zoned and may_leave_calendar(line):
+            return False
         try:
             self._open.decode(line)
         except REFUSALS:
@@ -209,11 +213,14 @@ class ExactPath:
                 raw if raw == _NULL else read(raw, found, name, depth)
             )
         strict = msgspec.json.Decoder(self._validator.value(kind))
+        zoned = has_zoned_times(kind)
 
         def read_refused(raw: bytes, found: Found, name: str, depth: int) -> bytes:
             try:
                 strict.decode(raw)
             except REFUSALS:
+                return read(raw, found, name, depth)
+            if zoned and may_leave_calendar(raw):
                 return read(raw, found, name, depth)
             return raw
 
@@ -379,10 +386,21 @@ def _record(line: bytes) -> dict[str, msgspec.Raw]:
         raise BadLineError("invalid_utf8", "the record is not UTF-8 text") from error
     except RecursionError as error:
         raise _too_deep() from error
-    except msgspec.ValidationError as error:
-        raise BadLineError("not_an_object", "the record is JSON, but not an object") from error
     except msgspec.DecodeError as error:
+        if isinstance(error, msgspec.ValidationError) and _is_json(line):
+            raise BadLineError("not_an_object", "the record is JSON, but not an object") from error
         raise BadLineError("malformed_json", "the record is not one JSON object") from error
+
+
+def _is_json(line: bytes) -> bool:
+    """Tell whether a line is a whole value: msgspec looks at its type before it sees the end."""
+    try:
+        _ANY.decode(line)
+    except RecursionError as error:
+        raise _too_deep() from error
+    except msgspec.DecodeError:
+        return False
+    return True
 
 
 def _too_deep() -> BadLineError:

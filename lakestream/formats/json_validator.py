@@ -10,7 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import decimal
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, repeat
 from operator import attrgetter
 from typing import Annotated, Any, Final, Optional
@@ -124,15 +124,22 @@ class DecimalCheck:
 
 def has_decimals(kind: t.SparkType) -> bool:
     """Tell whether a type has a decimal somewhere inside (maps aside: they are never strict)."""
+    return _has(kind, lambda each: isinstance(each, t.Decimal))
+
+
+def has_zoned_times(kind: t.SparkType) -> bool:
+    """Tell whether a type has a timestamp somewhere inside (maps aside)."""
+    return _has(kind, lambda each: each == t.TIMESTAMP)
+
+
+def _has(kind: t.SparkType, wanted: Callable[[t.SparkType], bool]) -> bool:
     match kind:
-        case t.Decimal():
-            return True
         case t.Array(element):
-            return has_decimals(element)
+            return _has(element, wanted)
         case t.Struct(fields):
-            return any(has_decimals(each) for _, each in fields)
+            return any(_has(each, wanted) for _, each in fields)
         case _:
-            return False
+            return wanted(kind)
 
 
 def _check(kind: t.SparkType, values: Sequence[Any]) -> None:
