@@ -8,7 +8,6 @@ cut there. Memory is one chunk, one block, and one unfinished record of at most
 
 from __future__ import annotations
 
-import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import Final
 
@@ -23,9 +22,6 @@ BLOCK_BYTES: Final = 2**20
 #: What is kept of a record over the limit, for quarantine.
 _KEPT_OF_OVERLONG: Final = 64 * 2**10
 BOM: Final = b"\xef\xbb\xbf"
-#: A line end that is not between a "}" and a "{", or behind the "}" at the end; quicker than
-#: counting those that are.
-_BROKEN_BORDER: Final = re.compile(rb"\n(?:[^{]|(?<!}\n))")
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 
@@ -72,16 +68,6 @@ class Block(msgspec.Struct):
         if self.records is not None:
             return self.records
         return [self.data] if self.overlong else self.data.split(b"\n")
-
-
-def are_lines(records: bytes, lines: int) -> bool:
-    """Tell whether valid JSON objects, as many as there are lines, stand on one line each.
-
-    A ``}`` stands before a ``{`` only between two records.
-    """
-    if _BROKEN_BORDER.search(records) is None:
-        return True
-    return records.count(b"}\r\n{") == lines - 1
 
 
 class _LineCutter:

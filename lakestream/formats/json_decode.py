@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from io import BytesIO
 from operator import length_hint
 from typing import Final
 
@@ -21,7 +22,7 @@ from lakestream.errors import BadRecordError, NewColumnsError, SourceError
 from lakestream.formats.base import BadRecord, DecodedBatch, DecodePlan, InputFile, Outcomes
 from lakestream.formats.c_stream import ArrowStreamError, record_batches
 from lakestream.formats.infer import merge_kinds, settled
-from lakestream.formats.json_blocks import Block, Part, are_lines
+from lakestream.formats.json_blocks import Block, Part
 from lakestream.formats.json_escapes import with_plain_pairs
 from lakestream.formats.json_exact import BadLineError, ExactPath, ExactRules
 from lakestream.formats.json_scalars import may_leave_calendar
@@ -159,14 +160,16 @@ class BlockDecoder:
             return False
         if block.fits is not None and block.fits == self._inferable:
             return True
+        # Line by line: each must be one record, and the objects made of it are freed in the cache.
+        lines: Iterable[bytes] = block.records or BytesIO(block.data)
+        decoded = map(self._decoder.decode, lines)
         try:
-            rows = self._decoder.decode_lines(block.data)
+            if self._decimals.needed:
+                return self._decimals.accepts(list(decoded))
+            deque(decoded, maxlen=0)
         except REFUSALS:
             return False
-        if len(rows) != block.lines or not self._decimals.accepts(rows):
-            return False
-        # As many records as lines is not one on each: two on a line make up for a blank one.
-        return block.records is not None or are_lines(block.data, block.lines)
+        return True
 
     def _has_edge_times(self, block: Block) -> bool:
         """Tell whether a timestamp may be one that the validator takes and we do not."""

@@ -6,7 +6,9 @@ in C, and only records that it refuses are walked; each that widens the schema m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable
+from io import BytesIO
 from typing import Any, Final
 
 import msgspec
@@ -22,13 +24,12 @@ from lakestream.formats.infer import (
     merge_kinds,
     settled,
 )
-from lakestream.formats.json_blocks import BOM, are_lines, document_records
+from lakestream.formats.json_blocks import BOM, document_records
 from lakestream.formats.json_validator import REFUSALS, Validator
 from lakestream.formats.schema import check_limits
 from lakestream.plan import types as t
 
 _WALKED_FIRST: Final = 100
-_PIECE_BYTES: Final = 2**18
 _ANY: Final = msgspec.json.Decoder(Any, float_hook=FloatLiteral)
 _VALIDATOR: Final = Validator(forbid_unknown=True)
 
@@ -45,26 +46,27 @@ class _Inference:
 
     def see_sample(self, sample: Sample) -> None:
         """Look at the lines of a sample, and note it when each is a record without a flaw."""
-        rows = 0
-        for piece in _pieces(sample):
-            found = self._see(piece)
-            rows = -1 if found is None or rows < 0 else rows + found
-        if rows > 0 and sample.whole:
-            data = sample.data.removeprefix(BOM)
-            lines = data.count(b"\n")
-            if rows == lines and data.endswith(b"\n") and are_lines(data, lines):
-                self._fitting.append(sample)
+        data = sample.data.removeprefix(BOM)
+        if not sample.whole:
+            data = data[: data.rfind(b"\n") + 1]
+        lines = BytesIO(data)
+        flawless = self._decoder is not None
+        while not self._skip_fitting(lines):
+            flawless = False
+            end = lines.tell()
+            self._walk(data[data.rfind(b"\n", 0, end - 1) + 1 : end])
+        if flawless and sample.whole and data.endswith(b"\n"):
+            self._fitting.append(sample)
 
-    def _see(self, records: bytes) -> int | None:
-        """Look at lines; give the records when they were all as the ones before."""
-        if self._decoder is not None:
-            try:
-                return len(self._decoder.decode_lines(records))
-            except REFUSALS:
-                pass
-        for record in records.split(b"\n"):
-            self.see_record(record)
-        return None
+    def _skip_fitting(self, lines: BytesIO) -> bool:
+        """Read on up to the first line that is not as those before; False when there is one."""
+        if self._decoder is None:
+            return not lines.readline()
+        try:
+            deque(map(self._decoder.decode, lines), maxlen=0)
+        except REFUSALS:
+            return False
+        return True
 
     def tell(self, schema: t.Struct) -> None:
         """Tell the samples that fit the inferred schema so.
@@ -86,8 +88,6 @@ class _Inference:
             else:
                 return
         self._walk(record)
-        if self._decoder is None and self._walked >= _WALKED_FIRST:
-            self._make_decoder()
 
     def _walk(self, record: bytes) -> None:
         try:
@@ -103,6 +103,8 @@ class _Inference:
             self._check_limits()
             if self._decoder is not None:
                 self._make_decoder()
+        if self._decoder is None and self._walked >= _WALKED_FIRST:
+            self._make_decoder()
 
     def _check_limits(self) -> None:
         if isinstance(self.kind, t.Struct):
@@ -146,18 +148,6 @@ def _is_empty(kind: t.SparkType) -> bool:
             return all(_is_empty(each) for _, each in fields)
         case _:
             return kind == t.VOID
-
-
-def _pieces(sample: Sample) -> Iterator[bytes]:
-    """Cut a sample into pieces of whole lines, without an unfinished last one."""
-    data = sample.data.removeprefix(BOM)
-    end = len(data) if sample.whole else data.rfind(b"\n") + 1
-    start = 0
-    while start < end:
-        cut = data.find(b"\n", min(start + _PIECE_BYTES, end)) + 1
-        cut = min(cut or end, end)
-        yield data[start:cut]
-        start = cut
 
 
 def infer_schema(
