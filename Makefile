@@ -18,7 +18,7 @@ READY := .venv/ready
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test soak reliability lint bench lock clean
+.PHONY: help setup demo test soak reliability lint bench bench-correctness lock clean
 
 help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
@@ -27,6 +27,9 @@ help:
 	@echo "make reliability write docs/reliability.md from the tests and the last soak's figures"
 	@echo "make lint        set up and run ruff, mypy and import-linter"
 	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --works first')"
+	@echo "make bench-correctness"
+	@echo "                 kill us and our peers around their commit, send late files, count the rows"
+	@echo "                 that are lost or doubled (ARGS='--legs polars dlt-stock --kills 10')"
 	@echo "make lock        resolve requirements.lock anew (ARGS='--upgrade')"
 	@echo "make clean       remove everything that the other targets made"
 
@@ -60,6 +63,9 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m bench $(ARGS)
+
+bench-correctness: $(READY)
+	$(BIN)/python -m bench.correctness $(ARGS)
 
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \

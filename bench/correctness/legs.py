@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bench.correctness.outputs import DeltaOutput, Output
+from bench.correctness.outputs import DeltaOutput, JsonLinesOutput, Output, SparkFileOutput
+from bench.peers.catalogue import DLT_STOCK, DLT_TUNED, PATHWAY, SPARK, Form, Peer
 
-_BENCH: Final = Path(__file__).parents[1]
+_HERE: Final = Path(__file__).parent
+_BENCH: Final = _HERE.parent
+#: Where the peers' environments are, the same as for the benchmarks of speed.
+_ENVIRONMENTS: Final = _BENCH.parent / ".bench"
+_OUTPUTS: Final[dict[Form, Output]] = {
+    "delta": DeltaOutput(),
+    "spark": SparkFileOutput(),
+    "jsonl": JsonLinesOutput(),
+}
 
 Command = Callable[[Path, Path], Sequence[str | Path]]
 
@@ -26,7 +35,6 @@ class Leg:
         output: What it writes.
         command: The command line for a landing folder and a home for table and state.
         table: Where in the home the output is.
-        kills: How many it is given when nobody says otherwise.
     """
 
     key: str
@@ -35,7 +43,6 @@ class Leg:
     output: Output
     command: Command
     table: Callable[[Path], Path] = lambda home: home / "table"
-    kills: int = 50
 
     def mark(self, home: Path) -> Callable[[], int]:
         """Give the number that grows with each commit in a home."""
@@ -75,4 +82,32 @@ DUCKDB: Final = Leg(
     script(_BENCH / "baselines" / "duckdb_script.py", seen_list=True),
 )
 
-LEGS: Final[tuple[Leg, ...]] = (LAKESTREAM, POLARS, DUCKDB)
+DLT_MERGE: Final = replace(
+    DLT_STOCK, key="dlt-merge", name="dlt, upsert on a key", script=str(_HERE / "dlt_merge.py")
+)
+
+
+def _peer(peer: Peer, settings: str) -> Leg:
+    def command(landing: Path, home: Path) -> Sequence[str | Path]:
+        return peer.command(landing, home, _ENVIRONMENTS)
+
+    return Leg(
+        peer.key,
+        peer.name,
+        settings,
+        _OUTPUTS[peer.form],
+        command,
+        lambda home: home / peer.table,
+    )
+
+
+LEGS: Final[tuple[Leg, ...]] = (
+    LAKESTREAM,
+    POLARS,
+    DUCKDB,
+    _peer(DLT_STOCK, "incremental on modification_date, append"),
+    _peer(DLT_TUNED, "incremental on modification_date, append"),
+    _peer(DLT_MERGE, "incremental on modification_date, upsert on a unique key"),
+    _peer(PATHWAY, "persistence on"),
+    _peer(SPARK, "checkpoint; the file sink's log is exactly once by its documentation"),
+)

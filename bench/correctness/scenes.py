@@ -11,7 +11,7 @@ from typing import Final
 
 from bench.correctness.judge import Verdict, judge
 from bench.correctness.legs import Leg
-from bench.correctness.process import Timeline, Watch, run, run_watched
+from bench.correctness.process import Ending, Timeline, Watch, run, run_watched
 
 _SECOND_NS: Final = 10**9
 HOUR_NS: Final = 3_600 * _SECOND_NS
@@ -118,8 +118,8 @@ class Scene:
             verdict = self.verdict()
             if ending.code == 0 and not verdict.lost:
                 return verdict
-        failure = "" if ending.code == 0 else f"ended with {ending.code}: {ending.output[-2000:]}"
-        return replace(verdict, problem=failure or verdict.problem)
+        failure = "" if ending.code == 0 else f"ended with {ending.code}: {_last_line(ending)}"
+        return replace(verdict, problem=(failure or verdict.problem).replace(str(self.folder), ""))
 
     def verdict(self) -> Verdict:
         """Hold what the leg has written against what has landed."""
@@ -128,6 +128,10 @@ class Scene:
     @property
     def _kept(self) -> Path:
         return self.folder / "kept"
+
+
+def _last_line(ending: Ending) -> str:
+    return "".join(ending.output.strip().splitlines()[-1:])
 
 
 def loaded(leg: Leg, folder: Path, files: Path) -> Scene:

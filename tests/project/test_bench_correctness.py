@@ -20,6 +20,7 @@ from bench.correctness.legs import LAKESTREAM, Leg, script
 from bench.correctness.outputs import DeltaOutput, JsonLinesOutput, SparkFileOutput
 from bench.correctness.process import Timeline, Watch, run_killed
 from bench.correctness.report import LegResult, is_clean, kill_table, late_table, markdown, save
+from bench.correctness.scenes import Scene
 from bench.data import Dataset
 
 SMALL: Final = Dataset(files=3, rows_per_file=20)
@@ -65,6 +66,20 @@ if new:
     mark.write_text(str(max(times.values())))
 """
 
+#: Puts its work off, as one does that finishes an old package before it looks for new files.
+IN_TWO_RUNS: Final = """
+import sys
+from pathlib import Path
+import duckdb
+from deltalake import write_deltalake
+
+landing, table, pending = sys.argv[1], sys.argv[2], Path(sys.argv[3])
+if pending.exists():
+    files = sorted(map(str, Path(landing).glob("*.json")))
+    write_deltalake(table, duckdb.read_json(files, format="newline_delimited"), mode="append")
+pending.touch()
+"""
+
 
 def leg_of(folder: Path, text: str) -> Leg:
     path = folder / "script.py"
@@ -72,8 +87,8 @@ def leg_of(folder: Path, text: str) -> Leg:
     return Leg("script", "script", "none", DeltaOutput(), script(path, seen_list=True))
 
 
-def killed(leg: Leg, folder: Path) -> list[Case]:
-    return list(kill_cases(leg, 4, folder, first=SMALL, more=MORE))
+def killed(leg: Leg, count: int, folder: Path) -> list[Case]:
+    return list(kill_cases(leg, count, folder, first=SMALL, more=MORE))
 
 
 def rows_of(folder: Path) -> tuple[list[Path], pl.DataFrame]:
@@ -157,14 +172,15 @@ def test_json_output_when_a_line_is_taken_back_or_torn_then_counts_the_rest(tmp_
 
 
 @pytest.mark.parametrize(
-    ("order", "fault"), [("commit, remember", "doubled"), ("remember, commit", "lost")]
+    ("order", "kills", "fault"),
+    [("commit, remember", 2, "doubled"), ("remember, commit", 4, "lost")],
 )
 def test_kills_when_a_script_writes_twice_then_its_loss_and_doubles_are_seen(
-    tmp_path: Path, order: str, fault: str
+    tmp_path: Path, order: str, kills: int, fault: str
 ) -> None:
     leg = leg_of(tmp_path, CARELESS.replace("ORDER", order))
 
-    verdicts = [case.verdict for case in killed(leg, tmp_path)]
+    verdicts = [case.verdict for case in killed(leg, kills, tmp_path)]
 
     seen = {word for each in verdicts for word in ("lost", "doubled") if getattr(each, word)}
     assert seen == {fault}
@@ -172,11 +188,32 @@ def test_kills_when_a_script_writes_twice_then_its_loss_and_doubles_are_seen(
 
 
 def test_kills_when_it_is_lakestream_then_no_row_is_lost_or_doubled(tmp_path: Path) -> None:
-    cases = killed(LAKESTREAM, tmp_path)
+    cases = killed(LAKESTREAM, 4, tmp_path)
 
     assert {case.scene for case in cases} == {"first load", "more files"}
     assert any(case.committed for case in cases)
     assert [case.verdict.clean for case in cases] == [True] * 4
+
+
+def test_recovery_when_every_run_fails_then_says_so_without_a_path(tmp_path: Path) -> None:
+    text = "import sys\nprint('so far')\nsys.exit(f'cannot read {sys.argv[3]}')\n"
+    scene = Scene(leg_of(tmp_path, text), tmp_path / "scene")
+    scene.clear()
+    scene.land(SMALL.into(tmp_path).iterdir())
+
+    verdict = scene.recover()
+
+    assert verdict == Verdict(60, 60, 0, 0, "ended with 1: cannot read /home/seen.json")
+
+
+def test_recovery_when_the_rest_comes_with_the_next_run_then_it_is_begun_again(
+    tmp_path: Path,
+) -> None:
+    scene = Scene(leg_of(tmp_path, IN_TWO_RUNS), tmp_path / "scene")
+    scene.clear()
+    scene.land(SMALL.into(tmp_path).iterdir())
+
+    assert scene.recover() == Verdict(60, 0, 0, 0)
 
 
 def test_late_files_when_a_script_keeps_a_high_water_mark_then_its_loss_is_seen(
