@@ -119,7 +119,7 @@ class Scene:
             if ending.code == 0 and not verdict.lost:
                 return verdict
         failure = "" if ending.code == 0 else f"ended with {ending.code}: {_last_line(ending)}"
-        return replace(verdict, problem=(failure or verdict.problem).replace(str(self.folder), ""))
+        return replace(verdict, problem=(failure or verdict.problem).replace(f"{self.folder}/", ""))
 
     def verdict(self) -> Verdict:
         """Hold what the leg has written against what has landed."""

@@ -203,7 +203,7 @@ def test_recovery_when_every_run_fails_then_says_so_without_a_path(tmp_path: Pat
 
     verdict = scene.recover()
 
-    assert verdict == Verdict(60, 60, 0, 0, "ended with 1: cannot read /home/seen.json")
+    assert verdict == Verdict(60, 60, 0, 0, "ended with 1: cannot read home/seen.json")
 
 
 def test_recovery_when_the_rest_comes_with_the_next_run_then_it_is_begun_again(
