@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote
 
 import duckdb
-from deltalake import DeltaTable
 
+from bench.correctness.outputs import Output, Relation
 from bench.data import COLUMNS
 
 
@@ -29,36 +28,39 @@ def of_files(files: Iterable[Path]) -> Fingerprint:
     """Take the fingerprint of NDJSON files, with the types written in ``COLUMNS``."""
     types = ", ".join(f"{name}: '{kind}'" for name, kind in COLUMNS.items())
     return _fingerprint(
-        f"read_json($files, format='newline_delimited', columns={{{types}}})",
-        [str(path) for path in files],
+        Relation(
+            f"read_json($files, format='newline_delimited', columns={{{types}}})",
+            {"files": [str(path) for path in files]},
+        )
     )
 
 
-def of_table(table: Path) -> Fingerprint:
-    """Take the fingerprint of a Delta table's newest version; columns beside ours do not count."""
-    files = [unquote(uri.removeprefix("file://")) for uri in DeltaTable(str(table)).file_uris()]
-    return _fingerprint("read_parquet($files, union_by_name=true)", files)
+def of_output(output: Output, table: Path) -> Fingerprint:
+    """Take the fingerprint of what a reader sees; columns beside ours do not count."""
+    rows = output.rows(table)
+    return Fingerprint(0, 0) if rows is None else _fingerprint(rows)
 
 
-def check(table: Path, expected: Fingerprint, *, who: str) -> None:
+def check(output: Output, table: Path, expected: Fingerprint, *, who: str) -> None:
     """Compare a table with what it should hold.
 
     Raises:
         RowsDifferError: Rows are missing, doubled or different.
     """
-    found = of_table(table)
+    found = of_output(output, table)
     if found != expected:
         message = f"{who}: the table holds {found}, its input {expected}"
         raise RowsDifferError(message)
 
 
-def _fingerprint(relation: str, files: list[str]) -> Fingerprint:
+def _fingerprint(rows: Relation) -> Fingerprint:
     columns = ", ".join(f'"{name}"::{kind}' for name, kind in COLUMNS.items())
     # Without its ICU extension DuckDB takes every zoned timestamp as UTC, on any machine.
     with duckdb.connect(config={"autoload_known_extensions": "false"}) as connection:
         answer = connection.execute(
-            f"SELECT count(*), coalesce(sum(hash({columns})::HUGEINT), 0) FROM {relation}",  # noqa: S608  our own names
-            {"files": files},
+            f"SELECT coalesce(sum({rows.weight}), 0)::HUGEINT,"  # noqa: S608  our own names
+            f" coalesce(sum(hash({columns})::HUGEINT * {rows.weight}), 0) FROM {rows.sql}",
+            rows.parameters,
         ).fetchone()
     assert answer is not None, "an aggregate gives one row"  # noqa: S101  cannot be otherwise
     return Fingerprint(*answer)
