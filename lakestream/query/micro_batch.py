@@ -224,7 +224,9 @@ class MicroBatchExecution:
     def commit_log(self, plan: BatchPlan, receipt: Receipt) -> None:
         """Line 9: write ``commits/N`` from the winning Delta commit, whoever wrote that."""
         failpoint("commit_log")
-        if self.query.offsets.read(plan.batch_id) is None:
+        planned = self.query.offsets.read(plan.batch_id)
+        if planned is None or planned.plan_digest not in {"", plan.entry.plan_digest}:
+            # Behind a reset the entry would be taken for one of the query that began anew.
             raise FencedError(
                 f"the plan of batch {plan.batch_id} is gone: the query was reset, or went on by "
                 "many batches, while this run stood still",

@@ -170,6 +170,27 @@ def test_reset_when_a_run_is_under_way_then_no_batch_of_its_lands_behind_it(
     pipeline.assert_exactly_once()
 
 
+@pytest.mark.parametrize("went_on", ["planned", "committed"])
+def test_commit_log_when_the_query_was_reset_and_went_on_then_the_elder_run_is_fenced(
+    pipeline: Pipeline, went_on: str
+) -> None:
+    elder = Runner(pipeline, most_files=1)
+    elder.begin()
+    plan, inspection, attempt = elder.opened()
+    elder.lines.sink_commit(plan, attempt, inspection)
+    receipt = elder.query.sink.find_receipt(plan.batch_id)
+    pipeline.table.reset(truncate=True)
+    younger = Runner(pipeline, most_files=2)
+    younger.begin()
+    younger.plan() if went_on == "planned" else younger.batch()
+
+    with pytest.raises(FencedError):
+        elder.lines.commit_log(plan, receipt)
+
+    assert _finish(younger) == ""
+    pipeline.assert_exactly_once()
+
+
 def test_discover_when_the_query_was_reset_then_the_elder_run_writes_nothing_behind_it(
     pipeline: Pipeline,
 ) -> None:
