@@ -13,7 +13,7 @@ from lakestream.delta.errors import Otherwise, translated
 from lakestream.delta.features import check_readable, refuse_deletion_vectors
 from lakestream.delta.log import AddFile
 from lakestream.delta.table import TableAddress, open_table, table_schema
-from lakestream.errors import LakestreamError, SourceError
+from lakestream.errors import LakestreamError, SinkDamagedError, SourceError
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -82,8 +82,7 @@ def snapshot_of(
 
     Cost: memory for one entry a file, no request beyond the handle's own.
     """
-    otherwise = Otherwise(failure, "the table's files cannot be listed", "the cause below says why")
-    with translated(where=address.where, otherwise=otherwise):
+    with translated(where=address.where, otherwise=_unlisted(failure)):
         check_table(table, where=address.where)
         return Snapshot(
             table.version(), str(table.metadata().id), table_schema(table), _files(table)
@@ -103,9 +102,19 @@ def load_snapshot(
     return None if table is None else snapshot_of(table, address, failure=failure)
 
 
-def active_keys(table: DeltaTable) -> list[str]:
-    """Give the keys of the files that a table consists of at its handle's version."""
-    return _keys(table.get_add_actions()["path"].to_pylist())
+def active_keys(table: DeltaTable, *, where: str) -> list[str]:
+    """Give the keys of the files that a table consists of at its handle's version.
+
+    Raises:
+        StorageUnavailableError: The log did not come.
+        SinkDamagedError: It cannot be read.
+    """
+    with translated(where=where, otherwise=_unlisted(SinkDamagedError)):
+        return _keys(table.get_add_actions()["path"].to_pylist())
+
+
+def _unlisted(failure: type[LakestreamError]) -> Otherwise:
+    return Otherwise(failure, "the table's files cannot be listed", "the cause below says why")
 
 
 def _keys(paths: Iterable[str]) -> list[str]:

@@ -16,6 +16,7 @@ from lakestream.plan.arrow_types import arrow_schema
 from lakestream.plan.types import Struct, from_json
 from lakestream.storage import stores
 from lakestream.storage.location import PathLike, display, parse_location
+from lakestream.storage.patience import asked_again
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 #: Versions between checkpoints of a table that we create, and refreshes for which one handle is
 #: kept: a handle slows down with every commit that it was moved over (delta_rs.md, 2).
 CHECKPOINT_INTERVAL: Final = 100
+_LOG_FIX: Final = "restore the log entry that the cause below names from a backup"
 
 
 class TableAddress(msgspec.Struct, frozen=True):
@@ -94,6 +96,7 @@ def open_table(
 
     Raises:
         StorageUnavailableError: The storage did not answer.
+        AccessDeniedError: It did not let us.
         failure: The log is damaged, or asks for what deltalake does not know.
 
     Cost: the newest checkpoint and the log entries behind it (5 to 20 ms locally).
@@ -107,13 +110,21 @@ def open_table(
         "its log is damaged, or it uses a table feature that this version of deltalake does not "
         "know: the cause below says which",
     )
-    with translated(where=address.where, otherwise=otherwise):
-        try:
-            return DeltaTable(
-                address.uri, version=version, storage_options=address.library_options()
-            )
-        except TableNotFoundError:
-            return None
+
+    def load() -> DeltaTable | None:
+        with translated(where=address.where, otherwise=otherwise):
+            try:
+                return DeltaTable(
+                    address.uri, version=version, storage_options=address.library_options()
+                )
+            except TableNotFoundError:
+                return None
+            except OSError:
+                # deltalake has one class for a denied request and an outage; our store has two.
+                DeltaLog(address.store()).head(0)
+                raise
+
+    return asked_again(load)
 
 
 def create_table(
@@ -132,7 +143,8 @@ def create_table(
     from deltalake import CommitProperties, DeltaTable
 
     otherwise = Otherwise(SinkError, "the table could not be created", "the cause below says why")
-    try:
+
+    def create() -> None:
         with translated(where=address.where, otherwise=otherwise):
             DeltaTable.create(
                 address.uri,
@@ -143,6 +155,9 @@ def create_table(
                 storage_options=address.library_options(),
                 commit_properties=CommitProperties(max_commit_retries=0),
             )
+
+    try:
+        asked_again(create)
     except LakestreamError as error:
         found = open_table(address)
         if found is None:
@@ -156,6 +171,33 @@ def create_table(
             fix="check that nothing deletes it, then run again",
         )
     return found
+
+
+def mark_of(table: DeltaTable, name: str, *, where: str) -> int | None:
+    """Give the version of an application's mark at the handle's version; None without one.
+
+    Raises:
+        StorageUnavailableError: The log, which deltalake reads at this question, did not come.
+        SinkDamagedError: It cannot be read.
+    """
+    otherwise = Otherwise(SinkDamagedError, "the table's marks cannot be read", _LOG_FIX)
+
+    def read() -> int | None:
+        with translated(where=where, otherwise=otherwise):
+            return table.transaction_version(name)
+
+    return asked_again(read)
+
+
+def count_rows(table: DeltaTable, *, where: str) -> int:
+    """Count a table's rows at its handle's version, from its log.
+
+    Raises:
+        StorageUnavailableError, SinkDamagedError: As ``mark_of``.
+    """
+    otherwise = Otherwise(SinkDamagedError, "the table's files cannot be listed", _LOG_FIX)
+    with translated(where=where, otherwise=otherwise):
+        return table.count()
 
 
 def table_schema(table: DeltaTable) -> Struct:

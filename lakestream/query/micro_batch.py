@@ -282,6 +282,7 @@ class MicroBatchExecution:
                     self.read(plan, attempt)
                     self.transform(plan, attempt, inspection)
                     self.sink_commit(plan, attempt, inspection)
+                return self._own_receipt(plan)
             except Exception as error:  # noqa: BLE001 - the table alone says what happened
                 cause = attempt.cause(error)
                 attempt.close(cause)
@@ -293,8 +294,6 @@ class MicroBatchExecution:
                 verdict = cause if failures > MAX_FAILURES or not _may_retry(cause) else None
                 if verdict is None:
                     self._back_off(failures)
-            else:
-                return self._own_receipt(plan)
             finally:
                 attempt.close()
 

@@ -17,7 +17,9 @@ from lakestream.delta.snapshot import active_keys
 from lakestream.delta.table import (
     TableAddress,
     TableHandle,
+    count_rows,
     create_table,
+    mark_of,
     table_schema,
 )
 from lakestream.errors import (
@@ -148,7 +150,7 @@ class DeltaSink:
     def name_mark(self) -> int | None:
         """Give the last batch that a query of this name committed; None when there is none."""
         table = self._handle.refreshed()
-        return None if table is None else table.transaction_version(self._name_mark)
+        return None if table is None else mark_of(table, self._name_mark, where=self.where)
 
     def schema(self) -> Struct | None:
         """Give the table's columns now; None when there is no table."""
@@ -158,7 +160,7 @@ class DeltaSink:
     def row_count(self) -> int | None:
         """Give the number of rows that the table has now, from its log; None without a table."""
         table = self._handle.refreshed()
-        return None if table is None else table.count()
+        return None if table is None else count_rows(table, where=self.where)
 
     def check(self, schema: Struct) -> None:
         """Check that a stream of these columns could be appended; writes nothing.
@@ -193,7 +195,7 @@ class DeltaSink:
         """
         for left in reversed(range(_MAX_TRIES)):
             table = self._handle.refreshed()
-            if table is None or table.transaction_version(query_id) == _RETIRED:
+            if table is None or mark_of(table, query_id, where=self.where) == _RETIRED:
                 return
             nothing = RecordBatchReader.from_batches(arrow_schema(table_schema(table)), [])
             try:
@@ -278,7 +280,7 @@ class DeltaSink:
         table = self._refreshed(table_id)
         version = table.version()
         self._check_restore(version, receipt_version)
-        mark = table.transaction_version(self._query_id)
+        mark = mark_of(table, self._query_id, where=self.where)
         receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
         if receipt is not None and receipt_version is None:
             self._check_restore(version, receipt.version)
@@ -373,7 +375,7 @@ class DeltaSink:
         through this sink the handle need not be moved first.
         """
         table = self._handle.kept
-        if table is None or table.transaction_version(self._query_id) != batch_id:
+        if table is None or mark_of(table, self._query_id, where=self.where) != batch_id:
             table = self._handle.refreshed()
         return None if table is None else self._find(batch_id, table.version(), 0)
 
@@ -415,7 +417,7 @@ class DeltaSink:
 
     def _check_lost(self, lost: Sequence[str], receipt: Receipt) -> None:
         table = self._handle.refreshed()
-        active = set() if table is None else set(active_keys(table))
+        active = set() if table is None else set(active_keys(table, where=self.where))
         if damaged := sorted(active.intersection(lost)):
             raise SinkDamagedError(
                 f"{len(damaged)} data files of batch {receipt.batch_id} are missing, the first is "

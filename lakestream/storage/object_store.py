@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import quote
 
 import obstore
@@ -15,6 +16,7 @@ from obstore.exceptions import AlreadyExistsError, NotSupportedError
 from obstore.store import MemoryStore, S3Store
 
 from lakestream.errors import (
+    AccessDeniedError,
     LakestreamError,
     StorageUnavailableError,
     UnsafeLogStoreError,
@@ -23,6 +25,7 @@ from lakestream.storage.base import ObjectInfo
 from lakestream.storage.concurrent_reads import read_in_order
 from lakestream.storage.obstore_errors import mapping_errors
 from lakestream.storage.pages import PAGE_ROWS, PageBuilder
+from lakestream.storage.patience import Patience, asked_again
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatch
@@ -36,10 +39,13 @@ _READS_IN_FLIGHT: Final = 96
 _PUT_TRIES: Final = 5
 #: S3 deletes at most this many keys in one request.
 _DELETE_MANY: Final = 1_000
+#: A key that nobody has, to ask whether a listing failed because it is denied.
+_NOBODY: Final = "lakestream-asks-for-access"
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
 _memory_stores: dict[str, MemoryStore] = {}
+_T = TypeVar("_T")
 
 
 class ObjectStore:
@@ -63,20 +69,24 @@ class ObjectStore:
     # --- ReadStore
 
     def list_pages(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
-        """List by pages as obstore gives them, in Arrow unless keys must be rewritten."""
-        with mapping_errors(self._uri):
-            if self._prefix or start_after is not None:
-                yield from self._rewritten_pages(prefix, start_after)
+        """List by pages; when one breaks off, go on behind the last key that was given."""
+        patience = Patience()
+        while True:
+            try:
+                with mapping_errors(self._uri):
+                    for page in self._pages(prefix, start_after):
+                        start_after = _last_key(page, start_after)
+                        yield page
+                        patience = Patience()
+            except StorageUnavailableError as error:
+                self._check_access(error, patience)
+                patience.pause(error)
+            else:
                 return
-            for page in obstore.list(
-                self._store, prefix or None, chunk_size=PAGE_ROWS, return_arrow=True
-            ):
-                yield self._without_markers(page)
 
     def head(self, key: str) -> ObjectInfo:
         """Look one object up."""
-        with mapping_errors(self._where(key)):
-            meta = obstore.head(self._store, self._prefix + key)
+        meta = self._asked(self._where(key), lambda: obstore.head(self._store, self._prefix + key))
         return ObjectInfo(key, meta["size"], meta["e_tag"], meta["version"], meta["last_modified"])
 
     def read(self, info: ObjectInfo, start: int = 0, end: int | None = None) -> bytes:
@@ -91,9 +101,11 @@ class ObjectStore:
             options["version"] = info.version
         if start > 0 or stop < info.size_bytes:
             options["range"] = (start, stop)
-        with mapping_errors(self._where(info.key)):
-            result = obstore.get(self._store, self._prefix + info.key, options=options)
-            return bytes(result.bytes())
+        path = self._prefix + info.key
+        return self._asked(
+            self._where(info.key),
+            lambda: bytes(obstore.get(self._store, path, options=options).bytes()),
+        )
 
     # --- LogStore
 
@@ -103,22 +115,16 @@ class ObjectStore:
         A refusal is checked: S3 also refuses while another request for the key is under way,
         which may still fail.
         """
-        path = self._prefix + key
+        path, where = self._prefix + key, self._where(key)
         for _ in range(_PUT_TRIES):
-            with mapping_errors(self._where(key)):
-                try:
-                    obstore.put(self._store, path, data, mode="create", use_multipart=False)
-                except AlreadyExistsError:
-                    if self._exists(path):
-                        return False
-                except NotSupportedError as error:
-                    raise UnsafeLogStoreError(
-                        "the store does not know put-if-absent",
-                        where=self._uri,
-                        fix="put the checkpoint on a store with conditional writes",
-                    ) from error
-                else:
-                    return True
+            try:
+                # A put whose reply is lost is made again too: what it made refuses the second.
+                self._asked(where, lambda: self._put(path, data))
+            except AlreadyExistsError:
+                if self._asked(where, lambda: self._exists(path)):
+                    return False
+            else:
+                return True
         raise StorageUnavailableError(
             "the store says that an object exists and does not, by turns",
             where=self._where(key),
@@ -127,20 +133,60 @@ class ObjectStore:
 
     def get_whole(self, key: str) -> bytes:
         """Read one object whole."""
-        with mapping_errors(self._where(key)):
-            return bytes(obstore.get(self._store, self._prefix + key).bytes())
+        path = self._prefix + key
+        return self._asked(self._where(key), lambda: bytes(obstore.get(self._store, path).bytes()))
 
     def list_keys(self, prefix: str, start_after: str | None) -> list[str]:
         """Give the keys below ``prefix``, sorted as strings."""
-        with mapping_errors(self._uri):
-            return sorted(meta["path"] for meta in self._metas(prefix, start_after))
+        patience = Patience()
+        try:
+            return self._asked(
+                self._uri,
+                lambda: sorted(meta["path"] for meta in self._metas(prefix, start_after)),
+            )
+        except StorageUnavailableError as error:
+            self._check_access(error, patience)
+            raise
 
     def delete(self, keys: Sequence[str]) -> None:
         """Delete objects; one request for a thousand."""
         for start in range(0, len(keys), _DELETE_MANY):
             paths = [self._prefix + key for key in keys[start : start + _DELETE_MANY]]
+            self._asked(self._uri, partial(_delete, self._store, paths))
+
+    def _asked(self, where: str, call: Callable[[], _T]) -> _T:
+        """Make a call that may be made twice, again when its reply broke off; raise our errors."""
+
+        def mapped_call() -> _T:
+            with mapping_errors(where):
+                return call()
+
+        return asked_again(mapped_call)
+
+    def _check_access(self, error: StorageUnavailableError, patience: Patience) -> None:
+        """Raise what a listing's error does not tell: that it was denied.
+
+        By its class a denied listing looks like an outage; a request for one object does not.
+        """
+        if patience.is_over:
+            return
+        try:
             with mapping_errors(self._uri):
-                _delete(self._store, paths)
+                self._exists(self._prefix + _NOBODY)
+        except AccessDeniedError as denied:
+            raise denied from error
+        except LakestreamError:
+            return  # the listing's own error says as much
+
+    def _put(self, path: str, data: bytes) -> None:
+        try:
+            obstore.put(self._store, path, data, mode="create", use_multipart=False)
+        except NotSupportedError as error:
+            raise UnsafeLogStoreError(
+                "the store does not know put-if-absent",
+                where=self._uri,
+                fix="put the checkpoint on a store with conditional writes",
+            ) from error
 
     def _exists(self, path: str) -> bool:
         try:
@@ -176,6 +222,16 @@ class ObjectStore:
                 # Some servers ignore the offset and give everything again.
                 if start_after is None or key > start_after:
                     yield {**meta, "path": key}
+
+    def _pages(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
+        """Give pages as obstore has them, in Arrow unless keys must be rewritten."""
+        if self._prefix or start_after is not None:
+            yield from self._rewritten_pages(prefix, start_after)
+            return
+        for page in obstore.list(
+            self._store, prefix or None, chunk_size=PAGE_ROWS, return_arrow=True
+        ):
+            yield self._without_markers(page)
 
     def _rewritten_pages(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
         page = PageBuilder()
@@ -231,7 +287,7 @@ class ObjectReadStore:
 
 
 class ObjectLogStore:
-    """A ``LogStore`` on an object store. Retries are obstore's, for at most a minute."""
+    """A ``LogStore`` on an object store; a call ends within about a minute (``retry_timeout``)."""
 
     def __init__(self, store: ObjectStore) -> None:
         self._store = store
@@ -278,6 +334,10 @@ def _open(location: Location, options: StorageOptions) -> tuple[MemoryStore | S3
         ),
         "",
     )
+
+
+def _last_key(page: RecordBatch, before: str | None) -> str | None:
+    return page.column("path")[page.num_rows - 1].as_py() if page.num_rows else before
 
 
 def _delete(store: MemoryStore | S3Store, paths: list[str]) -> None:
