@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lakestream.errors import NewColumnsError
 from lakestream.formats.base import DecodePlan
+from lakestream.formats.schema import can_be_column
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +19,8 @@ class Stranger:
         index: Its position in the file.
         name: Its name in the file.
         new: False when the schema has it in another spelling, or the name is taken by the
-            rescued or the corrupt-record column: it can be rescued, but never be a new column.
+            rescued or the corrupt-record column, or no column can have it: it can be rescued,
+            but never be a new column.
     """
 
     index: int
@@ -108,12 +110,16 @@ def _layout(
     if plan.unknown == "ignore":
         return Layout(names, tuple(sources), ())
     taken = {name.lower() for name in (*plan.schema.names, plan.rescued_column or "")}
-    found = tuple(Stranger(at, names[at], names[at].lower() not in taken) for at in strangers)
-    new = [each.name for each in found if each.new]
+    new = {names[at]: None for at in strangers if names[at].lower() not in taken}
     if new and plan.unknown == "fail":
         raise NewColumnsError(
-            f"the file has columns that the schema does not have: {', '.join(new[:20])}",
+            f"the file has columns that the schema does not have: {', '.join([*new][:20])}",
             where=where,
             fix='add them to the schema, or choose schema_evolution="add_new_columns"',
         )
-    return Layout(names, tuple(sources), found)
+    found = [(at, names[at]) for at in strangers]
+    return Layout(
+        names,
+        tuple(sources),
+        tuple(Stranger(at, name, name in new and can_be_column(name)) for at, name in found),
+    )

@@ -12,7 +12,7 @@ from lakestream.formats.csv_casts import column_kind
 from lakestream.formats.csv_dialect import RecordSplitter
 from lakestream.formats.csv_file import FileRules, OpenFile
 from lakestream.formats.csv_values import ValueRules, merged_kind
-from lakestream.formats.schema import check_limits
+from lakestream.formats.schema import can_be_column, check_limits
 from lakestream.plan import types as t
 from lakestream.storage.base import ObjectInfo
 
@@ -67,7 +67,8 @@ def _sample_kinds(
         for piece_names, piece in pieces:
             if piece_names != names:
                 continue
-            columns = reader.read([Part(file, piece)], len(names)).columns
-            kinds = [column_kind(column, values) for column in columns]
+            texts = reader.read([Part(file, piece)], len(names)).columns
+            kinds = [column_kind(text, values) for text in texts]
             found = [merged_kind(one, other) for one, other in zip(found, kinds, strict=True)]
-    return list(zip(names, found, strict=True))
+    columns = zip(names, found, strict=True)
+    return [(name, kind) for name, kind in columns if can_be_column(name)]

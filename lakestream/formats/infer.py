@@ -16,7 +16,7 @@ The rules (Spark's, where it has one):
 | anything else together | string |
 
 Fields come in first-seen order; names that differ only in case are one field, with the first
-spelling.
+spelling. A name with a NUL character is no column: its values are rescued.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Final
 import msgspec
 
 from lakestream.formats.json_scalars import timestamp_text
+from lakestream.formats.schema import can_be_column
 from lakestream.limits import MAX_DEPTH
 from lakestream.plan import types as t
 
@@ -102,7 +103,8 @@ def _kind_of_container(
 def _kind_of_object(value: dict[str, object], rules: InferenceRules, depth: int) -> t.SparkType:
     fields: dict[str, t.SparkType] = {}
     for name, each in value.items():
-        fields[name] = kind_of(each, rules, depth + 1)
+        if can_be_column(name):
+            fields[name] = kind_of(each, rules, depth + 1)
     found = t.Struct(tuple(fields.items()))
     if len({name.casefold() for name in fields}) == len(fields):
         return found

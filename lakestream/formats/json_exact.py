@@ -32,7 +32,7 @@ from lakestream.formats.json_scalars import (
 )
 from lakestream.formats.json_validator import REFUSALS, Validator, has_decimals, has_zoned_times
 from lakestream.formats.rescue import Rescued, rescued_data
-from lakestream.formats.schema import merge_types
+from lakestream.formats.schema import can_be_column, merge_types
 from lakestream.limits import MAX_DEPTH
 from lakestream.plan import types as t
 
@@ -265,7 +265,7 @@ class ExactPath:
         if not new:
             return  # Another spelling of a known name cannot be a column of its own.
         found.unknown = found.unknown or name
-        if self._rules.drift:
+        if self._rules.drift and can_be_column(name):
             _add_drift(found, name, self._kind(raw, depth))
 
     def _keep_mismatch(

@@ -38,6 +38,11 @@ def find_name(schema: t.Struct, name: str) -> str | None:
     return next((each for each in schema.names if each.casefold() == folded), None)
 
 
+def can_be_column(name: str) -> bool:
+    """Tell whether a field's name may become a column's: Arrow ends names at a NUL character."""
+    return "\0" not in name
+
+
 def check_limits(schema: t.Struct, *, where: str | None = None) -> None:
     """Refuse a schema that is too wide or too deep.
 
