@@ -25,7 +25,9 @@ RULES = [
     ValueRules(nan_value="1", positive_inf="oo", date_format="dd.MM.yyyy"),
     ValueRules(timestamp_format="yyyy/MM/dd HH:mm"),
 ]
-NUMBERS = st.from_regex(r"[+-]?(?:[0-9]{0,22}|[0-9]{28,45})(\.[0-9]{0,8})?([eE][+-]?[0-9]{1,3})?", fullmatch=True)
+NUMBERS = st.from_regex(
+    r"[+-]?(?:[0-9]{0,22}|[0-9]{28,45})(\.[0-9]{0,8})?([eE][+-]?[0-9]{1,3})?", fullmatch=True
+)
 TIMES = st.from_regex(
     r"[ ]?[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([T ][0-9]{1,2}(:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{0,9})?)?)?"
     r"(Z|UTC|[+-][0-9]{2}:?([0-9]{2})?)?)?",
