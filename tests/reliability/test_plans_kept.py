@@ -35,11 +35,15 @@ def _committed(pipeline: Pipeline, batch: int) -> dict[str, object]:
     return found
 
 
-def _crash_before(pipeline: Pipeline, line: str) -> None:
+def _parked_before(pipeline: Pipeline, line: str) -> SteppedRun:
     run = SteppedRun(pipeline.table, clock=ManualClock(sleeping_advances=True))
     while run.step() != line:
-        pass
-    run.crash()
+        assert not run.ended, run.failure
+    return run
+
+
+def _crash_before(pipeline: Pipeline, line: str) -> None:
+    _parked_before(pipeline, line).crash()
 
 
 @pytest.mark.parametrize("line", ["inspect", "read", "sink_commit", "commit_log"])
@@ -95,9 +99,7 @@ def test_commit_log_when_others_write_to_the_table_then_it_names_the_version_of_
 def test_commit_when_a_vacuum_took_its_files_before_it_is_logged_then_the_query_stops(
     pipeline: Pipeline,
 ) -> None:
-    run = SteppedRun(pipeline.table, clock=ManualClock(sleeping_advances=True))
-    while run.step() != "commit_log":
-        pass
+    run = _parked_before(pipeline, "commit_log")
     (file,) = pipeline.table_folder.glob("*.parquet")
     file.unlink()
 
