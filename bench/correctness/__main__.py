@@ -11,13 +11,23 @@ from typing import Final
 from bench.correctness.kills import Case, kill_cases
 from bench.correctness.late import late_outcomes
 from bench.correctness.legs import LEGS, Leg
-from bench.correctness.report import LegResult, is_clean, kill_table, late_table, markdown, save
+from bench.correctness.report import (
+    LegResult,
+    is_clean,
+    kill_table,
+    late_table,
+    load,
+    markdown,
+    save,
+    write_documents,
+)
 from bench.peers.environments import PeerUnavailableError
 
 _ROOT: Final = Path(__file__).parents[2]
 _CACHE: Final = _ROOT / ".bench" / "correctness"
 _KILLS: Final = 50
 _KEPT: Final = _ROOT / "bench" / "results" / "correctness.json"
+_DOCUMENTS: Final = (_ROOT / "README.md", _ROOT / "docs" / "benchmarks.md")
 
 
 def examine(leg: Leg, kills: int, cache: Path) -> Iterator[LegResult]:
@@ -45,11 +55,13 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--kills", type=int, default=_KILLS, help=f"so many for each ({_KILLS})")
     parser.add_argument("--save-to", type=Path, default=_KEPT, help="where the figures are kept")
     options = parser.parse_args(arguments)
-    record = {}
+    record = load(options.save_to)
     for leg in [each for each in LEGS if each.key in options.legs]:
         try:
             for result in examine(leg, options.kills, _CACHE):
                 record = save([result], options.save_to)
+                if options.save_to == _KEPT:
+                    write_documents(record, keys, _DOCUMENTS)
         except PeerUnavailableError as error:
             print(f"{leg.key}: SKIPPED, {error}", flush=True)
     for rows in (kill_table(record, keys), late_table(record, keys)):

@@ -14,6 +14,10 @@ from bench.correctness.late import ARRIVALS, Outcome
 from bench.correctness.legs import Leg
 from bench.report import machine
 
+_BEGIN: Final = (
+    "<!-- counts of bench/results/correctness.json, written by make bench-correctness -->"
+)
+_END: Final = "<!-- end of counts -->"
 _KILL_HEAD: Final = (
     "who",
     "writes",
@@ -56,11 +60,15 @@ def save(results: Sequence[LegResult], path: Path) -> dict[str, Any]:
     Returns:
         All that the file holds, by the legs' keys.
     """
-    record = json.loads(path.read_text()) if path.exists() else {}
-    record |= {result.leg.key: result.as_json() for result in results}
+    record = load(path) | {result.leg.key: result.as_json() for result in results}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(record, indent=2) + "\n")
+    path.write_text(json.dumps(record, indent=1) + "\n")
     return record
+
+
+def load(path: Path) -> dict[str, Any]:
+    """Give what is kept, by the legs' keys."""
+    return dict(json.loads(path.read_text())) if path.exists() else {}
 
 
 def is_clean(leg: dict[str, Any]) -> bool:
@@ -81,10 +89,35 @@ def late_table(record: dict[str, Any], order: Sequence[str]) -> list[tuple[str, 
     return [_LATE_HEAD, *(_late_row(record[key]) for key in order if key in record)]
 
 
+def write_documents(
+    record: dict[str, Any], order: Sequence[str], documents: Sequence[Path]
+) -> None:
+    """Put both tables between the marks of each document that has them."""
+    tables = (kill_table(record, order), late_table(record, order))
+    body = "\n\n".join([*map(markdown, tables), _origin(record)])
+    for document in documents:
+        head, begin, rest = document.read_text().partition(_BEGIN)
+        if begin:
+            tail = rest.partition(_END)[2]
+            document.write_text(f"{head}{begin}\n\n{body}\n\n{_END}{tail}")
+
+
 def markdown(rows: Sequence[Sequence[str]]) -> str:
     """Lay rows out as a Markdown table."""
     head, *body = (f"| {' | '.join(row)} |" for row in rows)
     return "\n".join([head, "|" + "---|" * len(rows[0]), *body])
+
+
+def _origin(record: dict[str, Any]) -> str:
+    days = sorted({leg["measured_at"][:10] for leg in record.values()})
+    machines = {
+        "{cores} cores of {cpu}, {memory_gib:.0f} GiB, {system}, Python {python}".format(
+            **leg["machine"]
+        )
+        for leg in record.values()
+    }
+    span = " to ".join(dict.fromkeys((days[0], days[-1])))
+    return f"Counted {span} on {'; '.join(sorted(machines))}."
 
 
 def _sums(cases: Sequence[Case]) -> dict[str, int]:

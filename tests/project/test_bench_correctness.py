@@ -16,15 +16,25 @@ from deltalake import write_deltalake
 from bench.correctness.judge import Verdict, judge
 from bench.correctness.kills import Case, Moment, draw_moment, kill_cases
 from bench.correctness.late import late_outcomes
-from bench.correctness.legs import LAKESTREAM, Leg, script
+from bench.correctness.legs import LAKESTREAM, LEGS, Leg, script
 from bench.correctness.outputs import DeltaOutput, JsonLinesOutput, SparkFileOutput
 from bench.correctness.process import Timeline, Watch, run_killed
-from bench.correctness.report import LegResult, is_clean, kill_table, late_table, markdown, save
+from bench.correctness.report import (
+    LegResult,
+    is_clean,
+    kill_table,
+    late_table,
+    load,
+    markdown,
+    save,
+    write_documents,
+)
 from bench.correctness.scenes import Scene
 from bench.data import Dataset
 
 SMALL: Final = Dataset(files=3, rows_per_file=20)
 MORE: Final = Dataset(files=2, rows_per_file=20, first_id=60)
+CLEAN: Final = Verdict(100, 0, 0, 0)
 
 #: Loads with a list of what it has seen, and rests between its two writes.
 CARELESS: Final = """
@@ -289,4 +299,17 @@ def test_results_when_one_leg_is_measured_again_then_others_stay(tmp_path: Path)
     assert late_table({}, ["lakestream"])[0][2:4] == ("newer", "1 hour older")
 
 
-CLEAN: Final = Verdict(100, 0, 0, 0)
+def test_documents_when_they_show_counts_then_as_kept(tmp_path: Path) -> None:
+    root = Path(__file__).parents[2]
+    record, keys = load(root / "bench" / "results" / "correctness.json"), [leg.key for leg in LEGS]
+    documents = [root / "docs" / "benchmarks.md", root / "README.md"]
+    copies = [tmp_path / path.name for path in documents]
+    for path, copy in zip(documents, copies, strict=True):
+        copy.write_text(path.read_text())
+
+    write_documents(record, keys, copies)
+
+    assert [copy.read_text() for copy in copies] == [path.read_text() for path in documents]
+    assert markdown(kill_table(record, keys)) in copies[0].read_text()
+    assert markdown(late_table(record, keys)) in copies[0].read_text()
+    assert is_clean(record["lakestream"])
