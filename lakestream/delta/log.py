@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from lakestream.storage.base import ObjectInfo, ReadStore
 
 _FOLDER: Final = "_delta_log"
+#: Names the newest checkpoint, so that it need not be looked for.
+CHECKPOINT_HINT: Final = f"{_FOLDER}/_last_checkpoint"
 _CONCURRENT: Final = 16
 _NAME: Final = re.compile(r"_delta_log/(\d{20})\.json")
 
@@ -162,6 +164,10 @@ class DeltaLog:
     def key(self, version: int) -> str:
         """Give the key of a version's log entry."""
         return f"{_FOLDER}/{version:020d}.json"
+
+    def checkpoint_key(self, version: int) -> str:
+        """Give the key of the checkpoint that deltalake writes beside some log entries."""
+        return f"{_FOLDER}/{version:020d}.checkpoint.parquet"
 
     def head(self, version: int) -> ObjectInfo | None:
         """Look a version's log entry up; None when there is none (not yet, or no longer)."""

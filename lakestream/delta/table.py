@@ -108,7 +108,7 @@ def open_table(
         failure,
         "the table cannot be opened",
         "its log is damaged, or it uses a table feature that this version of deltalake does not "
-        "know: the cause below says which",
+        "know: the cause below says which. After a power cut, docs/durability.md helps",
     )
 
     def load() -> DeltaTable | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,8 @@ from arro3.core import RecordBatchReader
 
 from lakestream.delta.append import append, delete_all
 from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
-from lakestream.delta.durability import missing, sync
-from lakestream.delta.log import Commit
+from lakestream.delta.durability import damaged, is_whole, sync
+from lakestream.delta.log import CHECKPOINT_HINT, Commit
 from lakestream.delta.snapshot import active_keys
 from lakestream.delta.table import (
     TableAddress,
@@ -136,6 +136,9 @@ class DeltaSink:
         self._query_id = query_id
         self._name_mark = f"lakestream:{query_name}"
         self._winner: Commit | None = None
+        #: The version that another attempt committed, so that its files may not be on the disk.
+        self._found_version: int | None = None
+        self._synced_version: int | None = None
 
     @property
     def where(self) -> str:
@@ -184,6 +187,7 @@ class DeltaSink:
         table = self._handle.refreshed()
         if table is not None:
             delete_all(table, where=self.where)
+            self._sync_log(table.version(), table.version())
 
     def retire(self, query_id: str) -> None:
         """Refuse whatever a run that still has this query id would commit from now on.
@@ -207,6 +211,7 @@ class DeltaSink:
                     merge=False,
                     where=self.where,
                 )
+                self._sync_log(table.version(), table.version())
             except CommitConflictError:
                 if not left:
                     raise
@@ -234,6 +239,7 @@ class DeltaSink:
                 where=self.where,
                 fix="declare the table's own partition columns, or write to a new table",
             )
+        self._sync_log(0, 0, is_new=True)
         return str(table.metadata().id)
 
     def _check_partition_columns(self, schema: Struct) -> None:
@@ -284,6 +290,8 @@ class DeltaSink:
         receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
         if receipt is not None and receipt_version is None:
             self._check_restore(version, receipt.version)
+        self._found_version = None if receipt is None else receipt.version
+        self._synced_version = receipt_version
         return DeltaInspection(
             receipt=receipt,
             schema=table_schema(table),
@@ -390,52 +398,74 @@ class DeltaSink:
         return None
 
     def verify(self, receipt: Receipt) -> None:
-        """Check that the files a commit added are there, and sync them on a local disk.
+        """Check that the files a commit added are there whole, and sync them on a local disk.
 
-        A vacuum may have taken files of an attempt that paused for long before it committed.
-        Files that a later commit removed (a compaction, a delete) need not be there.
+        A vacuum may have taken files of an attempt that paused for long before it committed; a
+        power cut may have taken the data of one that died before it came here. Files that a
+        later commit removed (a compaction, a delete) need not be there.
 
         Raises:
-            SinkDamagedError: Files that the table still refers to are missing.
+            SinkDamagedError: Files that the table still refers to are missing or not whole.
             StorageUnavailableError.
 
         Cost: two requests and one for each added file; on a local disk one fsync for each file,
-        the log entry and their folders.
+        each log entry since the last receipt and their folders. A commit that was found, not
+        made, is also read there.
         """
         commit = self._winner
         if commit is None or commit.version != receipt.version:
             commit = self._handle.log.read(receipt.version)
         if commit is None:
             return
-        keys = [add.key for add in commit.adds]
-        lost = missing(self._handle.log.store, keys)
+        lost = damaged(self._handle.log.store, commit.adds)
+        whole = [file.key for file in commit.adds if file.key not in set(lost)]
+        if self._address.is_local and self._found_version == receipt.version:
+            lost += [key for key in whole if not is_whole(self._root / key)]
         if lost:
             self._check_lost(lost, receipt)
-        if self._address.is_local:
-            there = [key for key in keys if key not in set(lost)]
-            self._sync([*there, self._handle.log.key(receipt.version)])
+        first = receipt.version if self._synced_version is None else self._synced_version + 1
+        self._sync_log(first, receipt.version, data=whole)
 
     def _check_lost(self, lost: Sequence[str], receipt: Receipt) -> None:
         table = self._handle.refreshed()
         active = set() if table is None else set(active_keys(table, where=self.where))
-        if damaged := sorted(active.intersection(lost)):
+        if gone := sorted(active.intersection(lost)):
             raise SinkDamagedError(
-                f"{len(damaged)} data files of batch {receipt.batch_id} are missing, the first is "
-                f"{damaged[0]}",
+                f"{len(gone)} data files of batch {receipt.batch_id} are missing or not whole, "
+                f"the first is {gone[0]}",
                 where=f"{self.where}, version {receipt.version}",
-                fix="a vacuum with too short a retention took them: bring them back, or restore "
-                "the table to the version before and reset the query",
+                fix="bring them back if a vacuum with too short a retention took them; after a "
+                f"power cut delete the log entry of version {receipt.version}, if it is the "
+                "newest, and run again: the batch is written anew",
             )
 
-    def _sync(self, keys: Sequence[str]) -> None:
+    @property
+    def _root(self) -> Path:
+        return Path(self._address.uri)
+
+    def _sync_log(
+        self, first: int, last: int, *, data: Sequence[str] = (), is_new: bool = False
+    ) -> None:
+        """Sync the log entries of some versions, and data files, if the table is local."""
+        if not self._address.is_local:
+            return
+        log = self._handle.log
+        versions = range(first, last + 1)
+        keys = [log.key(version) for version in versions]
+        checkpoints = self._there(log.checkpoint_key(version) for version in versions)
+        if checkpoints:
+            keys += [*checkpoints, CHECKPOINT_HINT]
         try:
-            sync(Path(self._address.uri), keys)
+            sync(self._root, [*data, *self._there(keys)], is_new=is_new)
         except OSError as error:
             raise StorageUnavailableError(
                 "the commit could not be synced to the disk",
                 where=self.where,
                 fix="check the disk, then run again: the batch is not done over",
             ) from error
+
+    def _there(self, keys: Iterable[str]) -> list[str]:
+        return [key for key in keys if (self._root / key).exists()]
 
 
 def _receipt(batch_id: int, commit: Commit) -> Receipt:

@@ -7,11 +7,10 @@ import errno
 import os
 import secrets
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import StorageError, UnsafeLogStoreError
-from lakestream.storage import local_files
+from lakestream.storage import local_files, local_sync
 
 if TYPE_CHECKING:
     from lakestream.storage.location import Location
@@ -28,11 +27,17 @@ class LocalLogStore:
 
     An entry is written to a temporary file beside it, synced, linked to its name (which fails
     when the name is taken) and its folder synced: it is there whole or not at all, after a
-    power cut as well.
+    power cut as well. So are a folder's own name, and deletions (docs/durability.md).
     """
 
     def __init__(self, location: Location) -> None:
         self._root = location.local_path
+        #: Folders whose own name this process knows to be on the disk.
+        self._named: set[str] = set()
+        #: Folders that were read since the last put; and when those that this process has
+        #: synced had last been changed before.
+        self._read: set[str] = set()
+        self._settled: dict[str, int] = {}
 
     @property
     def uri(self) -> str:
@@ -40,17 +45,18 @@ class LocalLogStore:
         return self._root
 
     def put_absent(self, key: str, data: bytes) -> bool:
-        """Create ``key`` unless it exists; see ``LogStore``. Two fsyncs."""
+        """Create ``key`` unless it exists; see ``LogStore``. Two fsyncs, more in a new folder."""
         path = self._path(key)
         folder, _, name = path.rpartition("/")
         temporary = f"{folder}/{TEMPORARY}{name}-{secrets.token_hex(8)}"
         try:
-            _write(folder, temporary, data)
+            self._settle_what_was_read()
+            self._write(folder, temporary, data)
             try:
                 created = _link(temporary, path)
             finally:
                 os.unlink(temporary)
-            _sync_folder(folder)
+            self._sync(folder)
         except OSError as error:
             if error.errno in _NO_LINKS:
                 raise UnsafeLogStoreError(
@@ -63,11 +69,14 @@ class LocalLogStore:
 
     def get(self, key: str) -> bytes:
         """Read one entry whole."""
+        path = self._path(key)
         try:
-            with open(self._path(key), "rb") as file:
-                return file.read()
+            with open(path, "rb") as file:
+                data = file.read()
         except OSError as error:
             raise local_files.mapped(error, f"{self._root}/{key}") from error
+        self._read.add(path.rpartition("/")[0])
+        return data
 
     def list(self, prefix: str, *, start_after: str | None = None) -> list[str]:
         """Give the keys below ``prefix``, sorted as strings."""
@@ -78,51 +87,107 @@ class LocalLogStore:
         return sorted(key for key in keys if key > after)
 
     def delete(self, keys: Sequence[str]) -> None:
-        """Delete entries, and folders that are empty after it."""
+        """Delete entries, and folders that are empty after it. One fsync a folder."""
+        changed = set()
         for key in keys:
             path = self._path(key)
             try:
                 os.unlink(path)
+                changed.add(self._drop_empty(path.rpartition("/")[0]))
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
                 raise local_files.mapped(error, f"{self._root}/{key}") from error
-            self._drop_empty(path.rpartition("/")[0])
+        for folder in sorted(changed):
+            try:
+                self._sync(folder)
+            except FileNotFoundError:
+                continue  # dropped after another key of it
+            except OSError as error:
+                raise local_files.mapped(error, folder) from error
 
-    def _drop_empty(self, folder: str) -> None:
+    def _drop_empty(self, folder: str) -> str:
+        """Delete a folder and those above it while they are empty; give the one that stays."""
         while len(folder) > len(self._root):
             try:
                 os.rmdir(folder)
             except OSError:
-                return  # it has entries, or somebody is faster
+                break  # it has entries, or somebody is faster
+            self._named.discard(folder)
+            self._settled.pop(folder, None)
             folder = folder.rpartition("/")[0]
+        return folder
+
+    def _sync(self, folder: str) -> None:
+        changed = os.stat(folder).st_mtime_ns
+        local_sync.sync(folder)
+        self._settled[folder] = changed
+
+    def _settle_what_was_read(self) -> None:
+        """Sync the names of entries that the next one may rest on.
+
+        A process that was killed between the name of its entry and the sync of the folder
+        leaves one that everybody sees and a power cut would take.
+        """
+        while self._read:
+            folder = self._read.pop()
+            try:
+                if self._settled.get(folder) != os.stat(folder).st_mtime_ns:
+                    self._sync(folder)
+            except FileNotFoundError:
+                continue  # its entries were merged and deleted
+
+    def _write(self, folder: str, path: str, data: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        for left in reversed(range(_TRIES)):
+            try:
+                self._make_folder(folder)
+                descriptor = os.open(path, flags, 0o666)
+                break
+            except FileNotFoundError:
+                if not left:  # another process deletes the empty folder again and again
+                    raise
+        try:
+            with open(descriptor, "wb", buffering=0) as file:
+                view = memoryview(data)
+                while view:
+                    view = view[file.write(view) or 0 :]
+                local_sync.sync_descriptor(descriptor)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+            raise
+
+    def _make_folder(self, folder: str) -> None:
+        """Make a folder, and sync its name and those above it that this process does not know.
+
+        One that is there may have been made by a process that died before it synced the name.
+        """
+        if folder in self._named and os.path.isdir(folder):
+            return
+        made, path = [], folder
+        while not os.path.isdir(path):
+            made.append(path)
+            path = os.path.dirname(path)
+        for each in reversed(made):
+            try:
+                os.mkdir(each)
+            except FileExistsError:
+                if not os.path.isdir(each):
+                    raise
+        path = folder
+        while path not in self._named and (len(path) >= len(self._root) or path in made):
+            parent = os.path.dirname(path)
+            # A folder above the root may be one that we can pass but not open.
+            with contextlib.suppress(PermissionError):
+                self._sync(parent)
+            self._named.add(path)
+            path = parent
 
     def _path(self, key: str) -> str:
         if not local_files.is_inside(key):
             raise StorageError("not a key below the root", where=repr(key))
         return f"{self._root.rstrip('/')}/{key}"
-
-
-def _write(folder: str, path: str, data: bytes) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    for left in reversed(range(_TRIES)):
-        try:
-            _make_folder(folder)
-            descriptor = os.open(path, flags, 0o666)
-            break
-        except FileNotFoundError:
-            if not left:  # another process deletes the empty folder again and again
-                raise
-    try:
-        with open(descriptor, "wb", buffering=0) as file:
-            view = memoryview(data)
-            while view:
-                view = view[file.write(view) or 0 :]
-            os.fsync(descriptor)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(path)
-        raise
 
 
 def _link(temporary: str, path: str) -> bool:
@@ -131,27 +196,6 @@ def _link(temporary: str, path: str) -> bool:
     except FileExistsError:
         return False
     return True
-
-
-def _make_folder(folder: str) -> None:
-    if os.path.isdir(folder):
-        return
-    missing = []
-    path = Path(folder)
-    while not path.exists():
-        missing.append(path)
-        path = path.parent
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        _sync_folder(str(each.parent))
-
-
-def _sync_folder(folder: str) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _files_below(top: str, after: str, skip: int, where: str) -> Iterator[str]:

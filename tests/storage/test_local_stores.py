@@ -153,10 +153,11 @@ def test_local_log_when_put_syncs_file_before_its_name_and_folder_after(
 
         return call
 
-    (tmp_path / "offsets").mkdir()
+    log = stores.open_log_store(tmp_path)
+    assert log.put_absent("offsets/0", b"x")
     for name in ("fsync", "link"):
         monkeypatch.setattr(os, name, noting(name, getattr(os, name)))
-    assert stores.open_log_store(tmp_path).put_absent("offsets/0", b"x")
+    assert log.put_absent("offsets/1", b"x")
     assert order == ["fsync", "link", "fsync"]
 
 

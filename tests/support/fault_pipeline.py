@@ -92,7 +92,8 @@ class Pipeline:
 
     def batch_ids(self) -> list[int]:
         """Give the committed batches."""
-        return sorted(int(path.name) for path in (self.checkpoint / "commits").iterdir())
+        names = (path.name for path in (self.checkpoint / "commits").iterdir())
+        return sorted(int(name) for name in names if name.isdigit())
 
     def active_files(self) -> list[str]:
         """Give the data files of the table's newest version."""
