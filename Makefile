@@ -23,8 +23,8 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
 	@echo "make test        set up and run the tests (TESTS=tests/delta ARGS='-k race')"
-	@echo "make soak        kill, race and fail runs for MINUTES (20) and count what was lost (SEED=1)"
-	@echo "make reliability write docs/reliability.md from the tests and the last soak's figures"
+	@echo "make soak        kill, race and fail runs for MINUTES (20), play 20,000 histories, count what was lost (SEED=1)"
+	@echo "make reliability write docs/reliability.md and docs/parsing.md from the tests and the last soak's figures"
 	@echo "make lint        set up and run ruff, mypy and import-linter"
 	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --works first')"
 	@echo "make bench-correctness"
@@ -54,6 +54,7 @@ soak: $(READY)
 
 reliability: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.reliability_table
+	PYTHONPATH=tests $(BIN)/python -m support.rulings.page
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -22,7 +22,6 @@ from typing import Any, Final
 
 from lakestream.errors import StorageUnavailableError
 from lakestream.failpoint import PROTOCOL_LINES, watched
-from support import soak_histories
 from support.crash_pipeline import FILES, Verdict, fill_landing, judge_table, make_table
 from support.forked import KILLED, Ending, die, run_forked
 from support.kill_points import KillSwitch, When
@@ -47,7 +46,10 @@ class Clean:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a case; ``problem`` is "" when every row is there once and all is in order."""
+    """What became of a case, or of several that were played in one process.
+
+    ``problem`` is "" when every row is there once and all is in order.
+    """
 
     number: int
     kind: str
@@ -57,6 +59,7 @@ class Outcome:
     lost: int
     doubled: int
     problem: str
+    cases: int = 1
 
     @property
     def unrecovered(self) -> bool:
@@ -308,8 +311,6 @@ def _note(scene: Scene, runner: int, status: int) -> None:
         scene.problems.append(f"a runner of a race failed: {why}")
 
 
-#: Random histories of the model machine, which does its own checks.
-HISTORY_KIND: Final = "histories"
 STORIES: Final[Mapping[str, Callable[[Scene], None]]] = {
     "one line": _one_line,
     "several lines": _several_lines,
@@ -321,14 +322,15 @@ STORIES: Final[Mapping[str, Callable[[Scene], None]]] = {
     "race with kills": _race_with_kills,
     "race with pauses": _race_with_pauses,
 }
+#: Random histories of the model machine, which are played apart from these (soak_histories).
+HISTORY_KIND: Final = "histories"
 KINDS: Final = (*STORIES, HISTORY_KIND)
-#: Kills come more often than races and histories, which cost more.
+#: Kills come more often than races, which cost more.
 PATTERN: Final = (
     "one line", "several lines", "any time", "around calls", "lost replies",
     "one line", "race", "one line", "any time", "failing store",
     "one line", "around calls", "race with kills", "one line", "several lines",
     "any time", "one line", "lost replies", "race with pauses", "around calls",
-    HISTORY_KIND,
 )  # fmt: skip
 
 
@@ -355,17 +357,13 @@ def run_case(
         number: The case's.
         clean: What a run without faults does here.
         tamper: Done to the case's folder before its table is checked: shows that the check sees
-            it. A history has no part in it.
+            it.
     """
     kind, ordinal = kind_of(number)
     dice = random.Random(f"{seed}/{number}")  # noqa: S311 - repeatable, not secret
     folder = root / str(number)
     folder.mkdir(parents=True)
-    if kind == HISTORY_KIND:
-        found = soak_histories.play(folder, dice.getrandbits(32))
-        outcome = Outcome(number, kind, runs=soak_histories.HISTORIES, **found)
-    else:
-        outcome = _outcome(Scene(folder, clean, dice, ordinal), number, kind, tamper)
+    outcome = _outcome(Scene(folder, clean, dice, ordinal), number, kind, tamper)
     if not outcome.problem:
         shutil.rmtree(folder)
     return outcome

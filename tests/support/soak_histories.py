@@ -1,47 +1,56 @@
-"""The soak's share of the model machine: a few random histories a case, by a seed."""
+"""The soak's share of the model machine: random histories, many to a process, by a seed."""
 
 from __future__ import annotations
 
 import json
-import tempfile
+import random
 import traceback
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any, Final
 
 from support.forked import run_forked
+from support.soak_cases import HISTORY_KIND, Outcome
 
-#: How many histories a case plays: about as long as the longest of the other cases.
-HISTORIES: Final = 3
+#: How many histories a lot has, which one process plays. The first that hypothesis draws are
+#: short, so few processes play more of substance than many would.
+HISTORIES: Final = 100
 _STEPS: Final = 25
-_LONGEST_S: Final = 180.0
+#: A history takes a sixth of a second of a quiet machine.
+LONGEST_LOT_S: Final = 900.0
 _NOTHING: Final = {"rows": 0, "lost": 0, "doubled": 0}
 #: What the machine counts among its happenings that is a fault.
-_FAULTS: Final = ("crash", "drop", "fault", "second run")
+_FAULTS: Final = (
+    "clock set", "compact", "crash", "drop", "fault", "full disk", "overwrite", "restore",
+    "second run", "throttled store", "vacuum",
+)  # fmt: skip
 
 
-def play(folder: Path, seed: int) -> dict[str, Any]:
+def play(seed: int, number: int, *, histories: int) -> Outcome:
     """Play histories in a child; give what happened in them and what was wrong.
 
     Args:
-        folder: An empty one, for the histories' own folders.
-        seed: Equal seeds play equal histories.
+        seed: The soak's; equal seeds and numbers play equal histories.
+        number: Of this lot of histories.
+        histories: How many.
     """
-    ending = run_forked(lambda: json.dumps(_played(folder, seed)), kill_after_s=_LONGEST_S)
+    dice = random.Random(f"{seed}/histories/{number}")  # noqa: S311 - repeatable, not secret
+    drawn = dice.getrandbits(32)
+    ending = run_forked(lambda: json.dumps(_played(drawn, histories)), kill_after_s=LONGEST_LOT_S)
     if ending.code != 0:
-        problem = "it hung" if ending.overdue else ending.output or f"code {ending.code}"
-        return {**_NOTHING, "faults": {}, "problem": f"a history failed: {problem}"}
-    found: dict[str, Any] = json.loads(ending.output)
-    return found
+        why = "it hung" if ending.overdue else ending.output or f"code {ending.code}"
+        problem = f"a history failed: {why}"
+        return Outcome(number, HISTORY_KIND, {}, runs=0, **_NOTHING, problem=problem, cases=0)
+    return Outcome(number, HISTORY_KIND, **json.loads(ending.output))
 
 
-def _played(folder: Path, seed: int) -> dict[str, Any]:
+def _played(seed: int, histories: int) -> dict[str, Any]:
     import hypothesis
     from hypothesis import HealthCheck, Phase, settings
     from hypothesis.stateful import run_state_machine_as_test
 
     from lakestream.testing import RowsDifferError, check_exactly_once
-    from support import model_machine
+    from support import lake_model
+    from support.model_machine import LakeMachine
 
     found: dict[str, Any] = {**_NOTHING, "problem": ""}
 
@@ -50,14 +59,12 @@ def _played(folder: Path, seed: int) -> dict[str, Any]:
         found["rows"] += len(wanted)
         check_exactly_once(wanted, there)
 
-    tempfile.tempdir = str(folder)
-    model_machine.check_exactly_once = check
-    machine = hypothesis.seed(seed)(model_machine.LakeMachine)
+    lake_model.check_exactly_once = check
     try:
         run_state_machine_as_test(
-            machine,
+            hypothesis.seed(seed)(LakeMachine),
             settings=settings(
-                max_examples=HISTORIES,
+                max_examples=histories,
                 stateful_step_count=_STEPS,
                 deadline=None,
                 database=None,
@@ -69,6 +76,11 @@ def _played(folder: Path, seed: int) -> dict[str, Any]:
         found["lost"] = sum(error.lost.values())
         found["doubled"] = sum(error.doubled.values()) + sum(error.unexpected.values())
         found["problem"] = traceback.format_exc()
-    happened = model_machine.LakeMachine.happened
+    happened = LakeMachine.happened
     faults = {name: n for name, n in happened.items() if name.startswith(_FAULTS) and n}
-    return {**found, "faults": {f"in a history: {name}": n for name, n in faults.items()}}
+    return {
+        **found,
+        "cases": happened["history"],
+        "runs": happened["run"],
+        "faults": {f"in a history: {name}": n for name, n in faults.items()},
+    }

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from lakestream.failpoint import PROTOCOL_LINES
-from support.soak_cases import KINDS, Outcome
+from support.soak_cases import HISTORY_KIND, KINDS, Outcome
 
 FIGURES: Final = Path(__file__).parents[1] / "reliability" / "soak.json"
 _HEAD: Final = (
@@ -23,6 +23,8 @@ _HEAD: Final = (
     "rows doubled",
     "unrecovered",
 )
+#: What the faults in histories are counted under, apart from those in other cases.
+IN_HISTORY: Final = "in a history: "
 _SHOWN_FAILURES: Final = 20
 _LONGEST_FAILURE: Final = 1_000
 
@@ -41,7 +43,7 @@ class Figures:
 
     def add(self, outcome: Outcome) -> None:
         """Count one case."""
-        self.cases += 1
+        self.cases += outcome.cases
         self.faults += sum(outcome.faults.values())
         self.runs += outcome.runs
         self.rows += outcome.rows
@@ -57,13 +59,31 @@ class Tally:
     Args:
         least_kills: Killed processes that a whole soak has at least.
         least_per_line: Kills at each line of the protocol that it has at least.
+        least_histories: Histories of the model machine that it has at least.
     """
 
     least_kills: int
     least_per_line: int
+    least_histories: int = 0
     kinds: dict[str, Figures] = field(default_factory=lambda: {kind: Figures() for kind in KINDS})
     faults: Counter[str] = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, counts: Mapping[str, Any]) -> Tally:
+        """Give back what was written: ``kinds``, ``faults`` and, if there are, ``failures``."""
+        found = cls(0, 0)
+        kinds = counts.get("kinds", {})
+        found.kinds.update({name: Figures(**each) for name, each in kinds.items()})
+        found.faults.update(counts.get("faults", {}))
+        found.failures += counts.get("failures", [])
+        return found
+
+    def has(self, *, histories: bool) -> bool:
+        """Whether histories were played, or else whether other cases were."""
+        return any(
+            each.cases for name, each in self.kinds.items() if (name == HISTORY_KIND) is histories
+        )
 
     def add(self, outcome: Outcome) -> None:
         """Count one case."""
@@ -98,6 +118,9 @@ class Tally:
             kills = self.faults[f"killed at {line}"]
             if kills < self.least_per_line:
                 found.append(f"{kills:,} kills at {line} of at least {self.least_per_line:,}")
+        histories = self.kinds[HISTORY_KIND].cases
+        if histories < self.least_histories:
+            found.append(f"{histories:,} histories of at least {self.least_histories:,}")
         return found
 
     def text(self) -> str:
@@ -124,13 +147,30 @@ class Tally:
 
 
 def save(tally: Tally, facts: Mapping[str, Any], path: Path) -> None:
-    """Write the figures: ``facts`` (when, how long, seed), then all counts."""
+    """Write the figures: ``facts`` (when, how long, seed), then all counts.
+
+    Histories and the other cases may be of two soaks: of what this one did not play, the counts
+    and facts in the file stay.
+    """
+    before: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    old = Tally.of(before)
+    whole = Tally(tally.least_kills, tally.least_per_line)
+    for name in KINDS:
+        is_new = tally.has(histories=name == HISTORY_KIND)
+        whole.kinds[name] = (tally if is_new else old).kinds[name]
+    for told, is_ours in ((old, False), (tally, True)):
+        for fault, times in told.faults.items():
+            if tally.has(histories=fault.startswith(IN_HISTORY)) is is_ours:
+                whole.faults[fault] = times
+    cases = {name: value for name, value in before.items() if name in facts}
+    histories = before.get("histories", {})
     figures = {
-        **facts,
-        "kills": tally.kills,
-        "total": asdict(tally.total),
-        "kinds": {name: asdict(each) for name, each in tally.kinds.items()},
-        "faults": dict(sorted(tally.faults.items())),
+        **(facts if tally.has(histories=False) else cases),
+        "histories": facts if tally.has(histories=True) else histories,
+        "kills": whole.kills,
+        "total": asdict(whole.total),
+        "kinds": {name: asdict(each) for name, each in whole.kinds.items()},
+        "faults": dict(sorted(whole.faults.items())),
     }
     path.write_text(json.dumps(figures, indent=2) + "\n")
 

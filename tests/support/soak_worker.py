@@ -1,7 +1,8 @@
 """One of the soak's processes: runs every n-th case until its time is up, a JSON line for each.
 
 Run by ``support.soak`` as ``python -m support.soak_worker FOLDER SEED FIRST STEP SECONDS``.
-Every case runs in children of this process, which itself never touches a table.
+Then it plays the lots of histories that it is given as ``number:histories``, however long that
+takes. Every case runs in children of this process, which itself never touches a table.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
+from support import soak_histories
 from support.crash_pipeline import make_table
 from support.forked import preload
-from support.soak_cases import measure_clean, run_case
+from support.soak_cases import Outcome, measure_clean, run_case
 
 
 def _double_a_row(folder: Path) -> None:
@@ -50,21 +52,29 @@ def main() -> None:
     parser.add_argument("step", type=int)
     parser.add_argument("seconds", type=float)
     parser.add_argument("--cases", type=int, help="no more than these")
+    parser.add_argument("--lots", nargs="*", default=[], metavar="NUMBER:HISTORIES")
     parser.add_argument("--tamper", choices=TAMPERS)
     options = parser.parse_args()
     ends = time.monotonic() + options.seconds
     preload()
     root = options.folder / f"worker-{options.first}"
     root.mkdir()
-    clean = measure_clean(root)
     tamper = TAMPERS.get(options.tamper)
-    numbers = itertools.count(options.first, options.step)
-    for number in itertools.islice(numbers, options.cases):
-        if time.monotonic() >= ends:
-            break
-        outcome = run_case(root, options.seed, number, clean, tamper=tamper)
-        sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
-        sys.stdout.flush()
+    if options.seconds:
+        clean = measure_clean(root)
+        numbers = itertools.count(options.first, options.step)
+        for number in itertools.islice(numbers, options.cases):
+            if time.monotonic() >= ends:
+                break
+            _tell(run_case(root, options.seed, number, clean, tamper=tamper))
+    for lot in options.lots:
+        number, histories = map(int, lot.split(":"))
+        _tell(soak_histories.play(options.seed, number, histories=histories))
+
+
+def _tell(outcome: Outcome) -> None:
+    sys.stdout.write(json.dumps(asdict(outcome)) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
