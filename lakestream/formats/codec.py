@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import bz2
-import lzma
 import zlib
 from collections.abc import Callable, Iterator
 from typing import Final, Protocol
@@ -47,12 +45,25 @@ class _Zlib:
         return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
 
 
+def _bz2() -> _Decoder:
+    import bz2
+
+    return bz2.BZ2Decompressor()
+
+
+def _xz() -> _Decoder:
+    import lzma
+
+    return lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES)
+
+
+#: bz2 and lzma are imported when a file needs them: a run's start counts its milliseconds.
 _DECODERS: Final[dict[str, Callable[[], _Decoder]]] = {
     ".gz": lambda: _Zlib(_GZIP_WINDOW),
     ".gzip": lambda: _Zlib(_GZIP_WINDOW),
     ".deflate": lambda: _Zlib(zlib.MAX_WBITS),
-    ".bz2": bz2.BZ2Decompressor,
-    ".xz": lambda: lzma.LZMADecompressor(memlimit=_XZ_MEMORY_BYTES),
+    ".bz2": _bz2,
+    ".xz": _xz,
 }
 #: Endings that mean a compression which is not read: such a file must not pass as text.
 _UNREAD: Final = {
@@ -102,8 +113,18 @@ def decompress(
         )
     try:
         yield from _Members(make, suffix, where).read(chunks)
-    except (zlib.error, OSError, ValueError, EOFError, lzma.LZMAError) as error:
+    except _errors_of(suffix) as error:
         raise _damaged("its data is damaged", suffix, where) from error
+
+
+def _errors_of(suffix: str) -> tuple[type[Exception], ...]:
+    """Give what a decoder raises for data that is none of its kind."""
+    common = (zlib.error, OSError, ValueError, EOFError)
+    if suffix != ".xz":
+        return common
+    import lzma
+
+    return (*common, lzma.LZMAError)
 
 
 def _damaged(reason: str, suffix: str, where: str | None) -> BadFileError:

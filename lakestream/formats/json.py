@@ -33,8 +33,9 @@ Blank lines are no records, but count in line numbers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
 from typing import ClassVar
+
+import msgspec
 
 from lakestream.errors import SchemaRejectedError
 from lakestream.formats.base import DecodedBatch, DecodePlan, FileChunk, Outcomes, Sample
@@ -59,8 +60,7 @@ from lakestream.plan.types import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class JsonFormat:
+class JsonFormat(msgspec.Struct, frozen=True):
     """JSON with its options.
 
     Args:
@@ -105,8 +105,9 @@ class JsonFormat:
 
     def options(self) -> Mapping[str, str]:
         """Give the options that are not the default, by name."""
-        given = {each.name: (getattr(self, each.name), each.default) for each in fields(self)}
-        return {name: str(value) for name, (value, usual) in given.items() if value != usual}
+        usual = dict(zip(self.__struct_fields__, self.__struct_defaults__, strict=True))
+        given = {name: getattr(self, name) for name in usual}
+        return {name: str(value) for name, value in given.items() if value != usual[name]}
 
     def infer(self, samples: Iterable[Sample], *, infer_types: bool) -> Struct:
         """Find the columns in samples: see ``formats.infer`` for the types.

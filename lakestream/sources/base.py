@@ -8,7 +8,6 @@ gave out never changes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -30,8 +29,7 @@ class ReadLimit(msgspec.Struct, frozen=True):
     max_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Backlog:
+class Backlog(msgspec.Struct, frozen=True):
     """What a source knows of and no committed batch has read yet."""
 
     files: int = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from datetime import datetime, timedelta
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_type_hints
@@ -139,7 +138,7 @@ def _build_format(name: str, options: dict[str, object]) -> Format:
     """Build a format from its own options."""
     check_choice("format", name, tuple(_FORMATS))
     maker = _maker(name)
-    kinds = get_type_hints(maker)
+    kinds = get_type_hints(maker) if options else {}
     known = option_names(name)
     for option, value in options.items():
         if option not in known:
@@ -160,7 +159,7 @@ def _maker(name: str) -> Any:  # noqa: ANN401 - each format's class has paramete
 
 def option_names(name: str) -> list[str]:
     """Give the options that a format alone understands."""
-    return [each.name for each in fields(_maker(name)) if each.init]
+    return list(_maker(name).__match_args__)
 
 
 def _unknown_option(option: str, name: str) -> UnknownOptionError:
