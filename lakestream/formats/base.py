@@ -37,6 +37,18 @@ class InputFile(msgspec.Struct, frozen=True, gc=False):
     uri: str
 
 
+class Fit(msgspec.Struct, frozen=True, gc=False):
+    """What inference found of a whole file: each record fits a schema, alone on its line.
+
+    Args:
+        schema: The one inferred.
+        lines: How many, each with its line end.
+    """
+
+    schema: Struct
+    lines: int
+
+
 class FileChunk(msgspec.Struct, frozen=True):
     """A piece of a file's decompressed bytes, in order; files follow one another.
 
@@ -52,7 +64,7 @@ class FileChunk(msgspec.Struct, frozen=True):
     data: bytes
     last: bool
     failure: LakestreamError | None = None
-    fits: Struct | None = None
+    fits: Fit | None = None
 
 
 class FileOutcome(msgspec.Struct):
@@ -137,14 +149,14 @@ class Sample(msgspec.Struct):
         uri: Whose.
         data: Its first bytes.
         whole: True when ``data`` is the whole file.
-        fits: Set by ``infer``: the schema that every record was found to fit without a flaw, so
+        fits: Set by ``infer``: that every record was found to fit the schema without a flaw, so
             that ``decode`` need not look again; None where that is not known.
     """
 
     uri: str
     data: bytes
     whole: bool
-    fits: Struct | None = None
+    fits: Fit | None = None
 
 
 class Format(Protocol):

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from lakestream.errors import LakestreamError
-from lakestream.formats.base import FileChunk, InputFile
+from lakestream.formats.base import FileChunk, Fit, InputFile
 from lakestream.limits import MAX_RECORD_BYTES
 from lakestream.plan.types import Struct
 
@@ -85,7 +85,8 @@ class _LineCutter:
         self._started = False
         self._head = b""
         self._skipping = False
-        self._chunk_fits: Struct | None = None
+        self._chunk_fits: Fit | None = None
+        self._whole = b""
         self._fits: Struct | None = None
 
     def feed(self, chunk: FileChunk) -> Iterator[Block]:
@@ -102,6 +103,7 @@ class _LineCutter:
                 return
             self._head, self._started = b"", True
             data = data.removeprefix(BOM)
+        self._whole = data
         yield from self._take(chunk.file, data)
         if chunk.last:
             yield from self._end_file(chunk.file)
@@ -172,11 +174,13 @@ class _LineCutter:
             yield from self._overlong(file, data[:_KEPT_OF_OVERLONG])
             self._line += 1
             return
+        known = self._chunk_fits
+        fits = None if known is None else known.schema
         if not self._pieces:
-            self._fits = self._chunk_fits
-        elif self._fits is not self._chunk_fits:
+            self._fits = fits
+        elif self._fits is not fits:
             self._fits = None
-        lines = data.count(b"\n")
+        lines = known.lines if known is not None and data is self._whole else data.count(b"\n")
         self._pieces.append(data)
         self._size += len(data)
         self._parts.append(Part(file, self._line, lines))

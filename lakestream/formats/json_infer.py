@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 
 from lakestream.errors import SchemaInferenceError
-from lakestream.formats.base import Sample
+from lakestream.formats.base import Fit, Sample
 from lakestream.formats.infer import (
     MIXED,
     FloatLiteral,
@@ -42,7 +42,7 @@ class _Inference:
         self.kind: t.SparkType = t.VOID
         self._walked = 0
         self._decoder: msgspec.json.Decoder[msgspec.Struct] | None = None
-        self._fitting: list[Sample] = []
+        self._fitting: list[tuple[Sample, int]] = []
 
     def see_sample(self, sample: Sample) -> None:
         """Look at the lines of a sample, and note it when each is a record without a flaw."""
@@ -56,7 +56,7 @@ class _Inference:
             end = lines.tell()
             self._walk(data[data.rfind(b"\n", 0, end - 1) + 1 : end])
         if flawless and sample.whole and data.endswith(b"\n"):
-            self._fitting.append(sample)
+            self._fitting.append((sample, data.count(b"\n")))
 
     def _skip_fitting(self, lines: BytesIO) -> bool:
         """Read on up to the first line that is not as those before; False when there is one."""
@@ -75,8 +75,8 @@ class _Inference:
         mixed types and objects without a field, which both end as strings.
         """
         if not _is_lax(self.kind):
-            for sample in self._fitting:
-                sample.fits = schema
+            for sample, lines in self._fitting:
+                sample.fits = Fit(schema, lines)
 
     def see_record(self, record: bytes) -> None:
         """Look at one record; what is no record is none here either."""

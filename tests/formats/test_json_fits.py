@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.format_runs import Decoded, input_file, plan_of
 
-from lakestream.formats.base import FileChunk, FileOutcome, Outcomes, Sample
+from lakestream.formats.base import FileChunk, FileOutcome, Fit, Outcomes, Sample
 from lakestream.formats.json import JsonFormat
+from lakestream.formats.json_blocks import line_blocks
 from lakestream.plan import types as t
 
 LIKE = b'{"id":1,"name":"a","at":2.5}\n' * 150
@@ -29,7 +30,7 @@ def told(*files: bytes, form: JsonFormat = PLAIN) -> list[bool]:
 def test_infer_when_records_are_as_those_before_then_says_they_fit() -> None:
     schema, samples = inferred(LIKE, LIKE, b'{"id":2,"name":null}\n')
 
-    assert [each.fits for each in samples] == [None, schema, schema]
+    assert [each.fits for each in samples] == [None, Fit(schema, 150), Fit(schema, 1)]
 
 
 @pytest.mark.parametrize(
@@ -82,6 +83,21 @@ def test_infer_when_records_stand_on_lines_of_their_own_then_tells(
     assert told(b'{"a":[{"b":1}]}\n' * 150, data) == [False, expected]
 
 
+def test_blocks_when_a_file_that_fits_is_cut_then_count_their_own_lines() -> None:
+    files = [LIKE, LIKE * 2, LIKE[: len(LIKE) // 3]]
+    schema, samples = inferred(LIKE, *files)
+    chunks = [
+        FileChunk(input_file(at, f"{at}", len(each.data)), each.data, last=True, fits=each.fits)
+        for at, each in enumerate(samples[1:])
+    ]
+
+    blocks = list(line_blocks(chunks, block_bytes=len(LIKE) + 100))
+
+    assert {each.fits for each in blocks} == {schema}
+    assert len(blocks) > len(files)
+    assert [each.lines for each in blocks] == [each.data.count(b"\n") for each in blocks]
+
+
 values = st.one_of(
     st.none(),
     st.booleans(),
@@ -106,7 +122,7 @@ def files(draw: st.DrawFn) -> list[bytes]:
     return [first, *draw(st.lists(st.lists(line, max_size=3).map(b"".join), max_size=4))]
 
 
-def decoded(schema: t.Struct, contents: Sequence[bytes], fits: Sequence[t.Struct | None]) -> Any:
+def decoded(schema: t.Struct, contents: Sequence[bytes], fits: Sequence[Fit | None]) -> Any:
     def chunks() -> Iterator[FileChunk]:
         for at, (data, known) in enumerate(zip(contents, fits, strict=True)):
             yield FileChunk(input_file(at, f"{at}", len(data)), data, last=True, fits=known)

@@ -16,10 +16,9 @@ from lakestream.errors import (
     SourceChangedError,
     StorageUnavailableError,
 )
-from lakestream.formats.base import FileChunk, Format, InputFile
+from lakestream.formats.base import FileChunk, Fit, Format, InputFile
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES
-from lakestream.plan.types import Struct
 from lakestream.storage.base import ReadStore
 
 #: Files above this are read in ranges, so that a batch's memory does not follow their size.
@@ -29,7 +28,7 @@ _RANGE_BYTES: Final = 4 * 2**20
 _BUFFERED_BYTES: Final = 32 * 2**20
 
 
-_NOTHING_KNOWN: Final[Mapping[str, Struct]] = MappingProxyType({})
+_NOTHING_KNOWN: Final[Mapping[str, Fit]] = MappingProxyType({})
 
 
 class Fetch:
@@ -51,7 +50,7 @@ class Fetch:
         *,
         ignore_missing: bool,
         reuse: dict[str, bytes],
-        fits: Mapping[str, Struct] = _NOTHING_KNOWN,
+        fits: Mapping[str, Fit] = _NOTHING_KNOWN,
     ) -> None:
         self._store = store
         self._whole_files = reader.whole_files

@@ -12,7 +12,7 @@ from lakestream.errors import (
     LakestreamError,
     SchemaInferenceError,
 )
-from lakestream.formats.base import DecodePlan, InputFile
+from lakestream.formats.base import DecodePlan, Fit, InputFile
 from lakestream.formats.schema import check_limits, merge_drift
 from lakestream.plan import types as t
 from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
@@ -62,7 +62,7 @@ class FilesReader:
         self._complete = True
         self._requeues = context.discovery.requeue
         self._reuse: dict[str, bytes] = {}
-        self._fits: dict[str, t.Struct] = {}
+        self._fits: dict[str, Fit] = {}
         self._bad: dict[int, LakestreamError] = {}
         self._batch: tuple[tuple[int, int], list[LedgerFile]] = ((BEFORE_FIRST, BEFORE_FIRST), [])
 

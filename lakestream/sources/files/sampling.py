@@ -12,10 +12,9 @@ from lakestream.errors import (
     ObjectChangedError,
     ObjectNotFoundError,
 )
-from lakestream.formats.base import Format, Sample
+from lakestream.formats.base import Fit, Format, Sample
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES, SAMPLE_BYTES, SAMPLE_FILES
-from lakestream.plan.types import Struct
 from lakestream.storage.base import ObjectInfo, ReadStore
 
 #: Of a file above this only the beginning is read, unless the format needs it whole.
@@ -49,8 +48,8 @@ class Sampler:
         self._whole: dict[str, Sample] = {}
 
     @property
-    def fits(self) -> dict[str, Struct]:
-        """The schema that inference found a kept file to fit, by key; to be asked after it."""
+    def fits(self) -> dict[str, Fit]:
+        """What inference found of kept files that fit, by key; to be asked after it."""
         return {
             key: each.fits
             for key, each in self._whole.items()
