@@ -28,7 +28,9 @@ place and always says what happened, where, and what to do. Codes are stable; cl
     │   ├── DeltaChangeError       LS-SRC-008
     │   ├── DataLossError          LS-SRC-009
     │   ├── SourceNotFoundError    LS-SRC-010
-    │   └── TableFeatureError      LS-SRC-011
+    │   ├── TableFeatureError      LS-SRC-011
+    │   ├── QueueUnavailableError  LS-SRC-012  transient
+    │   └── QueueRefusedError      LS-SRC-013
     ├── CheckpointError            LS-CKPT-*   the query's own files
     │   ├── CheckpointCorruptError LS-CKPT-002
     │   ├── CheckpointMismatchError LS-CKPT-003
@@ -275,6 +277,20 @@ class TableFeatureError(SourceError):
     """A Delta table uses a feature that lakestream does not read."""
 
     code = "LS-SRC-011"
+
+
+class QueueUnavailableError(SourceError):
+    """A notification queue did not answer, throttles, or failed on its own side."""
+
+    code = "LS-SRC-012"
+    transient = True
+    users_fault = False
+
+
+class QueueRefusedError(SourceError):
+    """There is no such notification queue, or the credentials do not open it."""
+
+    code = "LS-SRC-013"
 
 
 class CheckpointError(LakestreamError):

@@ -1,0 +1,168 @@
+"""What discovery asks of a queue service: messages under a lease, and what they tell.
+
+A queue's description (``ls.SqsQueue``) is frozen, hashable and without I/O; ``open`` gives the
+connection of one run. Reading a message is pure, so that hostile ones can be tried by the million.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from lakestream.storage.options import StorageOptions
+
+
+class Message(msgspec.Struct, frozen=True):
+    """A received message, hidden from other receivers until its lease ends.
+
+    Args:
+        id: The service's id of the message; the same when it is delivered again.
+        receipt: What acknowledges or extends this delivery.
+        body: The payload as the service carries it, not decoded further.
+        attributes: The service's attributes that say something about the payload.
+        sent_at: When the service took it, aware UTC; None where it does not say.
+        deliveries: How often it was delivered, this time included; 0 where it does not say.
+    """
+
+    id: str
+    receipt: str
+    body: bytes
+    attributes: Mapping[str, str] = msgspec.field(default_factory=dict)
+    sent_at: datetime | None = None
+    deliveries: int = 0
+
+
+class FileEvent(msgspec.Struct, frozen=True):
+    """A message says that an object is there. Which version is there is for the store to say.
+
+    Args:
+        bucket: S3 or GCS bucket, Azure container.
+        key: The whole key in the bucket, decoded.
+        happened_at: When, aware UTC; None where the message does not say.
+        account: Azure storage account; None elsewhere.
+    """
+
+    bucket: str
+    key: str
+    happened_at: datetime | None = None
+    account: str | None = None
+
+
+class FolderEvent(msgspec.Struct, frozen=True):
+    """A message says that a whole folder is there now (a renamed directory): it is listed.
+
+    The fields are those of ``FileEvent``; ``key`` is the folder's.
+    """
+
+    bucket: str
+    key: str
+    happened_at: datetime | None = None
+    account: str | None = None
+
+
+class Ignored(msgspec.Struct, frozen=True):
+    """A message, or a part of it, that is understood and tells of no new file.
+
+    Args:
+        reason: What it is (``ObjectRemoved:Delete``); no data values.
+    """
+
+    reason: str
+
+
+class Poison(msgspec.Struct, frozen=True):
+    """A message that is none of the shapes known: counted, and left to the dead-letter queue.
+
+    Args:
+        reason: What is wrong with it, without its content.
+    """
+
+    reason: str
+
+
+Event = FileEvent | FolderEvent | Ignored
+
+
+class OpenedQueue(Protocol):
+    """A queue opened for one run. ``receive`` may be called by several threads at once.
+
+    Every method maps the service's failures:
+
+    Raises:
+        QueueUnavailableError: No answer, throttled, or a failure on the service's side.
+        QueueRefusedError: There is no such queue, or the credentials do not open it.
+    """
+
+    @property
+    def max_messages(self) -> int:
+        """The service's greatest batch of one ``receive``."""
+        ...
+
+    def receive(self, *, wait_s: float, lease_s: float) -> Sequence[Message]:
+        """Take up to ``max_messages`` messages, hidden from others for ``lease_s`` seconds.
+
+        Args:
+            wait_s: How long the service may wait for a first message; it comes back at once when
+                there is one. Services that cannot wait answer at once.
+            lease_s: Seconds until unacknowledged messages are delivered again.
+        """
+        ...
+
+    def events(self, message: Message) -> Sequence[Event] | Poison:
+        """Read what a message tells. Pure; never raises, whatever the message holds."""
+        ...
+
+    def acknowledge(self, messages: Sequence[Message]) -> None:
+        """Take messages off the queue, any number of them.
+
+        One whose lease ended meanwhile is passed over: it comes again, and is known by then.
+        """
+        ...
+
+    def extend(self, messages: Sequence[Message], *, lease_s: float) -> Sequence[Message]:
+        """Hide messages for ``lease_s`` seconds from now; 0 gives them back at once.
+
+        Returns:
+            The messages, with their new receipts where the service gives new ones; those whose
+            lease had ended already are left out.
+        """
+        ...
+
+    def depth(self) -> int | None:
+        """Tell about how many messages wait to be received; None where the service cannot say.
+
+        The first call of a run: it also tells whether the queue can be reached.
+        """
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Queue(Protocol):
+    """A queue as declared: frozen, hashable, without I/O and without secrets."""
+
+    @property
+    def display(self) -> str:
+        """The queue for people."""
+        ...
+
+    @property
+    def schemes(self) -> frozenset[str]:
+        """The schemes of landing places whose events come through this service."""
+        ...
+
+    def open(self, options: StorageOptions) -> OpenedQueue:
+        """Connect, with the landing place's credentials, region and endpoint.
+
+        Raises:
+            ConfigError: The service's client library is not installed.
+            EnvironmentNotSetError: An option stands for a variable that is not set.
+
+        Cost: no request.
+        """
+        ...
