@@ -144,15 +144,15 @@ def _lines(groups: list[Group], soak: Mapping[str, Any]) -> Iterator[str]:
     yield _result(soak)
     yield ""
     counts = [(kind, *(f"{n:,}" for n in each.values())) for kind, each in soak["kinds"].items()]
-    yield from _table(_SOAK_COLUMNS, counts)
+    yield from table_lines(_SOAK_COLUMNS, counts)
     yield ""
     faults = [(name, f"{times:,}") for name, times in soak["faults"].items()]
-    yield from _table(("fault", "injected"), faults)
+    yield from table_lines(("fault", "injected"), faults)
     for group in groups:
         yield ""
         yield f"## {group.title}"
         yield ""
-        yield from _table(
+        yield from table_lines(
             _COLUMNS,
             [
                 (row.id, row.fault, row.promise, _proof(row), _counted(row, soak["kinds"]))
@@ -200,7 +200,8 @@ def _counted(row: Row, kinds: Mapping[str, Mapping[str, int]]) -> str:
     return f"{cases:,} cases: {lost:,} lost, {doubled:,} doubled, {unrecovered:,} unrecovered"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+def table_lines(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> Iterator[str]:
+    """Give a table of Markdown."""
     yield f"| {' | '.join(head)} |"
     yield f"|{'---|' * len(head)}"
     for row in rows:

@@ -1,0 +1,214 @@
+"""``make mutants``: put each mutant of ``support.mutation`` to the tests and keep what survives.
+
+Run as ``python -m support.mutant_run``. A mutant is put to the tests that run its line, those
+first that have caught a neighbour, then the quick ones; the first red test ends it. Results go to
+``.mutants/results.json`` at once, so that a run which was broken off goes on; ``--again`` puts the
+survivors to the tests once more, ``--seconds`` says for how long at most.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from support import mutant_code
+from support.forked_tests import Collected, collect
+from support.mutation import MODULES, ROOT, Mutant, mutants_of, mutated
+
+TESTS: Final = (
+    "tests/checkpoint",
+    "tests/query",
+    "tests/sources/test_file_*.py",
+    "tests/sources/test_ledger_*.py",
+    "tests/sinks",
+    "tests/reliability",
+)
+FOLDER: Final = ROOT / ".mutants"
+#: Tests that run processes of their own, which the mutant is not in; and long ones of other parts.
+_LEFT_OUT: Final = (
+    "test_breakage",
+    "test_content_faults",
+    "test_file_source_s3",
+    "test_hostile_names",
+    "test_kill_sweep",
+    "test_model_machine",
+    "test_network_faults",
+    "test_power_loss",
+    "test_process_faults",
+    "test_schema_poison",
+    "test_secrets",
+    "test_soak",
+    "test_two_runners",
+)
+_SLOWEST_S: Final = 20.0
+
+
+class Results:
+    """What became of each mutant, by module and name."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self.found: dict[str, dict[str, str]] = defaultdict(dict)
+        if path.exists():
+            self.found.update(json.loads(path.read_text()))
+
+    def keep(self, mutant: Mutant, result: str) -> None:
+        """Keep a result on disk."""
+        self.found[mutant.path][mutant.name] = result
+        self._path.write_text(json.dumps(self.found, indent=1))
+
+
+class Order:
+    """Which tests a mutant is put to, in which order."""
+
+    def __init__(self, traced: dict[str, Any]) -> None:
+        self._seconds = {name: each["seconds"] for name, each in traced.items()}
+        self._by_line: dict[str, set[str]] = defaultdict(set)
+        for name, each in traced.items():
+            if not each["red"] and each["seconds"] < _SLOWEST_S:
+                for line in each["lines"]:
+                    self._by_line[line].add(name)
+        self._hits: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+
+    def caught(self, mutant: Mutant, test: str) -> None:
+        """Remember a test that caught a mutant: it may catch the next."""
+        self._hits[f"{mutant.path}:{mutant.function}"][test] += 1
+
+    def tests(self, mutant: Mutant, budget_s: float) -> list[str]:
+        """Give the tests for a mutant that take no longer than ``budget_s`` together."""
+        covering: set[str] = set()
+        if not mutant.is_constant:
+            for line in range(mutant.first, mutant.last + 1):
+                covering |= self._by_line[f"{mutant.path}:{line}"]
+        else:
+            covering = {
+                name
+                for line, names in self._by_line.items()
+                if line.startswith(mutant.path)
+                for name in names
+            }
+        hits = self._hits[f"{mutant.path}:{mutant.function}"]
+        ordered = sorted(covering, key=lambda name: (-hits[name], self._seconds[name]))
+        return list(_within(ordered, self._seconds, budget_s))
+
+    def seconds(self, tests: list[str]) -> float:
+        """Give how long tests took when they were traced."""
+        return sum(self._seconds[name] for name in tests)
+
+
+def _within(names: list[str], seconds: dict[str, float], budget_s: float) -> Iterator[str]:
+    left = budget_s
+    for name in names:
+        left -= seconds[name]
+        if left < 0:
+            return
+        yield name
+
+
+def tell(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def test_files() -> list[str]:
+    """Give the files of the tests that mutants are put to."""
+    found = {
+        file
+        for pattern in TESTS
+        for place in ROOT.glob(pattern)
+        for file in ([place] if place.is_file() else place.glob("test_*.py"))
+        if file.stem not in _LEFT_OUT
+    }
+    return sorted(str(file.relative_to(ROOT)) for file in found)
+
+
+def judge(collected: Collected, order: Order, mutant: Mutant, budget_s: float) -> str:
+    """Put a mutant to its tests; give what became of it."""
+    tests = order.tests(mutant, budget_s)
+    if not tests:
+        return "no test runs it"
+    tree = mutated((ROOT / mutant.path).read_text(), mutant.index)
+    expected = order.seconds(tests)
+    verdict = collected.run(
+        tests,
+        prepare=lambda: mutant_code.put(mutant.path, tree, {mutant.function}),
+        cpu_s=int(8 + 2 * expected),
+        wall_s=15 + 5 * expected,
+    )
+    if verdict.ended:
+        return f"killed: {verdict.ended}"
+    if verdict.red:
+        order.caught(mutant, verdict.red[0])
+        return f"killed: {verdict.red[0]}"
+    return f"survived {verdict.ran} tests"
+
+
+def traced(collected: Collected) -> dict[str, Any]:
+    """Give the tests' times and lines; those of files that have not changed since are kept."""
+    path = FOLDER / "traced.json"
+    kept = json.loads(path.read_text()) if path.exists() else {}
+    sources = _digest(MODULES)
+    if kept.get("sources") != sources:
+        kept = {"sources": sources, "files": {}}
+    by_file: dict[str, list[str]] = defaultdict(list)
+    for name in collected.items:
+        by_file[name.partition("::")[0]].append(name)
+    for file, names in by_file.items():
+        digest = _digest([file])
+        if kept["files"].get(file, {}).get("digest") != digest:
+            kept["files"][file] = {"digest": digest, "tests": collected.trace(names, MODULES)}
+            path.write_text(json.dumps(kept))
+    found = {
+        name: each
+        for file in by_file
+        for name, each in kept["files"][file]["tests"].items()
+        if name in collected.items
+    }
+    red = [name for name, each in found.items() if each["red"]]
+    if red:
+        tell(f"red without a mutant, and left out: {red}")
+    return found
+
+
+def _digest(files: Iterable[str]) -> str:
+    return hashlib.sha256(b"".join((ROOT / each).read_bytes() for each in files)).hexdigest()
+
+
+def main() -> None:
+    """Put all mutants to the tests."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--modules", nargs="*", default=list(MODULES))
+    parser.add_argument("--again", action="store_true")
+    parser.add_argument("--seconds", type=float, default=5.0)
+    arguments = parser.parse_args()
+    FOLDER.mkdir(exist_ok=True)
+    results = Results(FOLDER / "results.json")
+    wanted = [mutant for path in arguments.modules for mutant in mutants_of(path)]
+
+    def work(collected: Collected) -> None:
+        order = Order(traced(collected))
+        started = time.monotonic()
+        for number, mutant in enumerate(wanted):
+            before = results.found[mutant.path].get(mutant.name)
+            if before is not None and (before.startswith("killed") or not arguments.again):
+                continue
+            share = 0.25 if mutant.is_constant else 1.0
+            result = judge(collected, order, mutant, share * arguments.seconds)
+            results.keep(mutant, result)
+            if not result.startswith("killed") or number % 50 == 0:
+                at = f"{number + 1}/{len(wanted)} {time.monotonic() - started:.0f} s"
+                tell(f"{at} {mutant.path} {mutant.name}: {result}")
+
+    collect(test_files(), work)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
