@@ -24,7 +24,7 @@ help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
 	@echo "make test        set up and run the tests (TESTS=tests/delta ARGS='-k race')"
 	@echo "make soak        kill, race and fail runs for MINUTES (20), play 20,000 histories, count what was lost (SEED=1)"
-	@echo "make reliability write docs/reliability.md and docs/parsing.md from the tests and the last soak's figures"
+	@echo "make reliability write the pages in docs/ that are made of the tests and the last soak's figures"
 	@echo "make lint        set up and run ruff, mypy and import-linter"
 	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --works first')"
 	@echo "make bench-correctness"
@@ -55,6 +55,7 @@ soak: $(READY)
 reliability: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.reliability_table
 	PYTHONPATH=tests $(BIN)/python -m support.rulings.page
+	PYTHONPATH=tests $(BIN)/python -m support.auto_loader_table
 
 lint: $(READY)
 	$(BIN)/ruff check .

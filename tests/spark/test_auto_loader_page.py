@@ -1,0 +1,39 @@
+"""docs/auto_loader.md is what the inventory gives, and the inventory is true."""
+
+from __future__ import annotations
+
+from inspect import signature
+
+import pytest
+from support.auto_loader_table import PAGE, Row, inventory, page
+from support.reliability_table import all_tests
+
+from lakestream.sources.files.describe import describe_files
+
+GROUPS = inventory(all_tests())
+ROWS = [row for group in GROUPS for row in group.rows]
+OPTIONS = set(signature(describe_files).parameters)
+
+
+def test_page_when_generated_then_equal_to_the_committed_one() -> None:
+    assert PAGE.read_text() == page(GROUPS), "run `make reliability`"
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
+def test_row_when_it_works_then_tests_show_it_and_else_it_says_why_not(row: Row) -> None:
+    claims = [bool(row.tests), bool(row.declined), bool(row.open)]
+
+    assert sum(claims) == 1
+    assert row.open or not row.awaits, "only an open row waits for options"
+    assert not OPTIONS.intersection(row.awaits), "it has come: name the tests that show it"
+
+
+def test_ids_when_counted_then_each_is_there_once() -> None:
+    ids = [row.id for row in ROWS]
+
+    assert len(ids) == len(set(ids))
+
+
+def test_row_when_it_names_a_test_that_is_gone_then_refused() -> None:
+    with pytest.raises(LookupError, match="there is no"):
+        inventory([])
