@@ -1,0 +1,1 @@
+"""The parsing rulings: what JSON and CSV become, as data that tests and docs/parsing.md share."""
