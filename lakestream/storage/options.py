@@ -137,6 +137,24 @@ class StorageOptions(msgspec.Struct, frozen=True):
         found["client_kwargs"] = {name: value for name, value in client.items() if value}
         return found
 
+    def for_boto3(self) -> dict[str, str]:
+        """Give the keyword arguments of ``boto3.client`` that say who asks and where.
+
+        Raises:
+            EnvironmentNotSetError: A value stands for a variable that is not set.
+        """
+        aws = self._of_store("s3")
+        region = aws.get("aws_region") or aws.get("aws_default_region")
+        names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+        return {name: aws[name] for name in names if name in aws} | (
+            {"region_name": region} if region else {}
+        )
+
+    @property
+    def allows_http(self) -> bool:
+        """Whether ``allow_http`` is on: without it nothing is asked without TLS."""
+        return dict(self.items).get("allow_http") in _TRUE
+
     def _of_store(self, scheme: str) -> dict[str, str]:
         table = names.BY_STORE.get(names.STORE_OF_SCHEME.get(scheme, ""), {})
         return {table[name]: resolve(value) for name, value in self.items if name in table}

@@ -74,7 +74,9 @@ class Ignored(msgspec.Struct, frozen=True):
 
 
 class Poison(msgspec.Struct, frozen=True):
-    """A message that is none of the shapes known: counted, and left to the dead-letter queue.
+    """A message, or a part of it, of no known shape: counted, left to the dead-letter queue.
+
+    What else the message tells is recorded all the same; the message is not acknowledged.
 
     Args:
         reason: What is wrong with it, without its content.
@@ -83,7 +85,7 @@ class Poison(msgspec.Struct, frozen=True):
     reason: str
 
 
-Event = FileEvent | FolderEvent | Ignored
+Event = FileEvent | FolderEvent | Ignored | Poison
 
 
 class OpenedQueue(Protocol):
@@ -96,13 +98,8 @@ class OpenedQueue(Protocol):
         QueueRefusedError: There is no such queue, or the credentials do not open it.
     """
 
-    @property
-    def max_messages(self) -> int:
-        """The service's greatest batch of one ``receive``."""
-        ...
-
     def receive(self, *, wait_s: float, lease_s: float) -> Sequence[Message]:
-        """Take up to ``max_messages`` messages, hidden from others for ``lease_s`` seconds.
+        """Take the service's greatest batch of messages, hidden from others for ``lease_s``.
 
         Args:
             wait_s: How long the service may wait for a first message; it comes back at once when
@@ -111,8 +108,12 @@ class OpenedQueue(Protocol):
         """
         ...
 
-    def events(self, message: Message) -> Sequence[Event] | Poison:
-        """Read what a message tells. Pure; never raises, whatever the message holds."""
+    def events(self, message: Message) -> Sequence[Event]:
+        """Read what a message tells. Pure; never raises, whatever the message holds.
+
+        Keys are given as they are: whether they are the source's own, or hostile, is looked at
+        by ``routing``.
+        """
         ...
 
     def acknowledge(self, messages: Sequence[Message]) -> None:

@@ -1,0 +1,97 @@
+"""Which object below the landing place an event means, if it means any."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from lakestream.errors import ConfigError
+from lakestream.limits import MAX_KEY_BYTES
+from lakestream.sources.files.notifications.base import FileEvent, FolderEvent
+from lakestream.storage.location import Location, display, parse_location
+
+
+class Rewrite(msgspec.Struct, frozen=True):
+    """One ``path_rewrites`` entry.
+
+    Args:
+        prefix: ``bucket`` or ``bucket/folder``, without slashes at its ends.
+        target: What stands in its place: a folder or URI.
+    """
+
+    prefix: str
+    target: str
+
+
+def rewrites_of(mapping: Mapping[str, str] | None) -> tuple[Rewrite, ...]:
+    """Check ``path_rewrites``; the longest prefix comes first.
+
+    Raises:
+        ConfigError: It is no mapping of texts, or an entry is empty.
+    """
+    found = []
+    for prefix, target in ({} if mapping is None else mapping).items():
+        if not isinstance(prefix, str) or not isinstance(target, str):
+            raise ConfigError(
+                "path_rewrites must map texts to texts",
+                where="read_files",
+                fix='write {"bucket/folder": "/mnt/folder"}',
+            )
+        short = prefix.strip("/")
+        if not short or "://" in short or not target.strip():
+            raise ConfigError(
+                "an entry of path_rewrites is no bucket/folder and its place",
+                where=f"path_rewrites[{display(prefix)!r}]",
+                fix='write {"bucket/folder": "/mnt/folder"}, the bucket without s3://',
+            )
+        found.append(Rewrite(short, target))
+    return tuple(sorted(found, key=lambda each: (-len(each.prefix), each.prefix)))
+
+
+class Route:
+    """From events to keys below the landing place.
+
+    Args:
+        landing: The root of the landing store.
+        rewrites: Longest prefix first.
+
+    Raises:
+        ConfigError: A rewrite leads to no usable place.
+    """
+
+    def __init__(self, landing: Location, rewrites: tuple[Rewrite, ...]) -> None:
+        self._root = landing.uri.rstrip("/") + "/"
+        self._bucket, _, host = landing.bucket.partition("@")
+        self._account = host.partition(".")[0] or None
+        self._prefix = f"{landing.prefix}/" if landing.prefix else ""
+        self._is_local = landing.is_local
+        self._rewrites = [(each.prefix, parse_location(each.target).uri) for each in rewrites]
+
+    def key_of(self, event: FileEvent | FolderEvent) -> str | None:
+        """Give the key below the landing root; None when the object is not the source's.
+
+        A key that could lead elsewhere (``..``, empty segments, NUL, no UTF-8, over-long) is
+        nobody's: it is never asked for.
+        """
+        place = f"{event.bucket}/{event.key}"
+        if not _is_harmless(event.key):
+            return None
+        for prefix, target in self._rewrites:
+            if place.startswith(f"{prefix}/"):
+                moved = f"{target.rstrip('/')}/{place[len(prefix) + 1 :]}"
+                return moved.removeprefix(self._root) if moved.startswith(self._root) else None
+        if self._is_local or event.bucket != self._bucket:
+            return None
+        if event.account and self._account and event.account != self._account:
+            return None
+        return event.key[len(self._prefix) :] if event.key.startswith(self._prefix) else None
+
+
+def _is_harmless(key: str) -> bool:
+    try:
+        size = len(key.encode())
+    except UnicodeEncodeError:
+        return False
+    segments = key.rstrip("/").split("/")
+    return size <= MAX_KEY_BYTES and "\0" not in key and not {"", ".", ".."} & set(segments)
