@@ -26,11 +26,11 @@ def sealed(text: str, entry_id: int) -> bytes:
 
 def is_sealed(text: str, entry_id: int, checksum: object) -> bool:
     """Tell whether an entry's text is what was written under this id."""
-    if not isinstance(checksum, str) or len(checksum) != len(NO_CHECKSUM):
-        return False
-    if text.count(checksum) != 1:
-        return False
-    return _checksum(text.replace(checksum, NO_CHECKSUM), entry_id) == checksum
+    return (
+        isinstance(checksum, str)
+        and text.count(checksum) == 1
+        and _checksum(text.replace(checksum, NO_CHECKSUM), entry_id) == checksum
+    )
 
 
 def body_lines(data: bytes, where: str) -> list[str]:
@@ -41,7 +41,7 @@ def body_lines(data: bytes, where: str) -> list[str]:
         CheckpointVersionError: It is a version that this lakestream does not know.
     """
     try:
-        first, *rest = data.decode("utf-8").split("\n")
+        first, *rest = data.decode().split("\n")
     except UnicodeDecodeError as error:
         raise corrupt("it is no text", where) from error
     if first == VERSION_LINE:

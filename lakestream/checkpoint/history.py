@@ -111,7 +111,7 @@ def file_outcomes(store: LogStore, *, start: int = 0) -> Rows:
         CheckpointCorruptError: A record of a winner is gone or damaged. Whoever takes the rows
             as an Arrow stream gets it as an exception of its own library.
 
-    Cost: three listings; a request for each merged entry and for each batch not merged yet.
+    Cost: three listings; a request for each merged entry, and five for a batch not merged yet.
     """
     return Rows(store, FILES, start)
 
@@ -203,7 +203,7 @@ def _pieces(store: LogStore, kind: Kind, start: int) -> Iterator[tuple[int, list
     # files' merged entries come last, so that what they cover is there in every kind.
     tiers = tiers_of(store, kind)
     log = CommitLog(store)
-    ids = [number for number in log.ids() if number >= start]
+    ids = log.ids()
     complete = merged_to(store)
     position = start
     for span in sorted(widest_from(tiers.spans()).values()):

@@ -454,6 +454,18 @@ def test_history_when_asked_from_a_batch_on_then_nothing_before_it_is_read(store
     assert read == {"30-won"}
 
 
+def test_history_when_partly_merged_then_each_entry_is_read_once(store: Watched) -> None:
+    for number in range(22):
+        _commit(store, number)
+    retention.purge(store, 20)
+    store.calls.clear()
+
+    list(history.file_outcomes(store))
+
+    listings, merged, each = 3, 2, 5
+    assert len(store.calls) == listings + merged + 2 * each
+
+
 def test_history_when_one_kind_is_merged_further_than_the_files_then_rows_come_once(
     store: Watched,
 ) -> None:
