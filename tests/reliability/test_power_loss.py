@@ -14,6 +14,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.fault_pipeline import Pipeline
@@ -157,12 +158,12 @@ def _late(sweep: Sweep) -> None:
     sweep.pipeline.land("0-late.json", {"id": 9})
 
 
-def _elsewhere(pipeline: Pipeline) -> StreamingTable:
-    return pipeline.with_checkpoint(_state(pipeline))
-
-
-def _state(pipeline: Pipeline) -> Path:
-    return pipeline.folder / "state" / "_lakestream"
+def _sweep_elsewhere(folder: Path, **options: Any) -> Sweep:
+    """Keep the checkpoint beside the table, not in it."""
+    state = folder / "state" / "_lakestream"
+    sweep = Sweep(folder, declared=lambda each: each.with_checkpoint(state), **options)
+    sweep.pipeline.checkpoint = state
+    return sweep
 
 
 def test_c8_power_when_cut_at_any_moment_then_each_row_is_there_once_or_the_stop_is_coded(
@@ -209,8 +210,7 @@ def test_c8_power_when_cut_beside_a_checkpoint_elsewhere_then_table_and_checkpoi
     tmp_path: Path, skipped: str
 ) -> None:
     """Without the sync of the folder that names table and checkpoint, one goes and one stays."""
-    sweep = Sweep(tmp_path, declared=_elsewhere, skips_sync=lambda path: path == skipped)
-    sweep.pipeline.checkpoint = _state(sweep.pipeline)
+    sweep = _sweep_elsewhere(tmp_path, skips_sync=lambda path: path == skipped)
     disk = sweep.recorded(lambda: _two_batches(sweep))
     _late(sweep)
     cuts = disk.cuts[::-4]
@@ -222,7 +222,7 @@ def test_c8_power_when_cut_beside_a_checkpoint_elsewhere_then_table_and_checkpoi
         assert set(sweep.endings(disk, cuts)) <= {"once", _TORN}
 
 
-@pytest.mark.parametrize("folder", ["_lakestream", "offsets", "0", "schemas"])
+@pytest.mark.parametrize("folder", ["_lakestream", "offsets", "0", "schemas", "state"])
 def test_c8_power_when_cut_after_a_kill_before_a_sync_then_the_recovering_run_has_synced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
 ) -> None:
@@ -235,7 +235,7 @@ def test_c8_power_when_cut_after_a_kill_before_a_sync_then_the_recovering_run_ha
             raise KeyboardInterrupt
         sync(store, path)
 
-    sweep = Sweep(tmp_path)
+    sweep = _sweep_elsewhere(tmp_path) if folder == "state" else Sweep(tmp_path)
     sweep.pipeline.land("a.json", {"id": 1}, {"id": 1})
     disk = sweep.disk()
     with disk.watched():

@@ -383,6 +383,14 @@ def test_verify_when_a_partitions_file_is_missing_says_so(path: Path) -> None:
         sink.verify(receipt)
 
 
+def test_verify_when_a_file_was_cut_short_says_so(sink: DeltaSink, path: Path) -> None:
+    receipt = commit(sink, 0)
+    data = next(path.glob("*.parquet"))
+    data.write_bytes(data.read_bytes()[:-1])
+    with pytest.raises(SinkDamagedError, match="not whole"):
+        sink.verify(receipt)
+
+
 def test_verify_when_a_compaction_replaced_the_files_is_content(
     sink: DeltaSink, path: Path
 ) -> None:
