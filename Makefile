@@ -18,7 +18,7 @@ READY := .venv/ready
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test soak reliability lint bench bench-correctness lock clean
+.PHONY: help setup demo test soak reliability lint bench bench-correctness canary lock clean
 
 help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
@@ -30,6 +30,7 @@ help:
 	@echo "make bench-correctness"
 	@echo "                 kill us and our peers around their commit, send late files, count the rows"
 	@echo "                 that are lost or doubled (ARGS='--legs polars dlt-stock --kills 10')"
+	@echo "make canary      run the tests of tables on the newest deltalake: can the pin go?"
 	@echo "make lock        resolve requirements.lock anew (ARGS='--upgrade')"
 	@echo "make clean       remove everything that the other targets made"
 
@@ -69,10 +70,13 @@ bench: $(READY)
 bench-correctness: $(READY)
 	$(BIN)/python -m bench.correctness $(ARGS)
 
+canary: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m support.canary $(ARGS)
+
 lock: $(READY)
 	$(BIN)/uv pip compile pyproject.toml --universal --python-version 3.11 --extra dev \
 		--generate-hashes --no-emit-index-url --no-strip-extras --no-header --quiet \
 		$(ARGS) --output-file requirements.lock
 
 clean:
-	rm -rf .venv .demo .bench .ci/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .canary .demo .bench .ci/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

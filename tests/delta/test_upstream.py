@@ -70,6 +70,24 @@ def test_second_rewrite_on_a_stale_handle_is_rejected(path: Path, first: str, se
     assert count(path) == rows
 
 
+@pytest.mark.parametrize("round_", range(5))
+def test_two_compactions_at_once_keep_every_row(path: Path, round_: int) -> None:
+    gate = threading.Barrier(2)
+
+    def compact() -> None:
+        table = DeltaTable(path)
+        gate.wait()
+        with suppress(DeltaError):
+            table.optimize.compact()
+
+    compactors = [threading.Thread(target=compact) for _ in range(2)]
+    for compactor in compactors:
+        compactor.start()
+    for compactor in compactors:
+        compactor.join()
+    assert count(path) == 2
+
+
 def test_stale_append_with_the_same_mark_is_rejected(path: Path) -> None:
     stale = DeltaTable(path)
     append(DeltaTable(path), 3, mark(0))
