@@ -61,6 +61,8 @@ NUMBERS: Final = (
     Value("java-suffix", "1d", {}, "STRING", spark="1.0, as Java reads it"),
     Value("scale-over-half", "1.255", _broken(1.2549999952316284, 1.255, "1.26"), "DOUBLE",
           "rounded half up to the decimal's scale"),
+    Value("scale-over-half-even", "1.005", _broken(1.0049999952316284, 1.005, "1.01"), "DOUBLE",
+          "up, not to the even neighbour"),
     Value("precision-over-by-rounding", "99999999.995", _broken(100000000.0, 99999999.995),
           "DOUBLE"),
     Value("double-over", "1e400", {}, "STRING", "no infinity in silence", "Infinity"),

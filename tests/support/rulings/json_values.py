@@ -80,6 +80,8 @@ NUMBERS: Final = (
           "a digit more than the decimal has: rounded half up"),
     Value("scale-over-half", "1.255", _broken(1.2549999952316284, 1.255, "1.26"), "DOUBLE",
           "rounded by its text: the double is below the half"),
+    Value("scale-over-half-even", "1.005", _broken(1.0049999952316284, 1.005, "1.01"), "DOUBLE",
+          "up, not to the even neighbour"),
     Value("scale-over-negative", "-1.255", _broken(-1.2549999952316284, -1.255, "-1.26"),
           "DOUBLE"),
     Value("precision-full", "99999999.99", _broken(100000000.0, 99999999.99, "99999999.99"),
