@@ -206,7 +206,7 @@ def _pieces(store: LogStore, kind: Kind, start: int) -> Iterator[tuple[int, list
     ids = log.ids()
     complete = merged_to(store)
     position = start
-    for span in sorted(widest_from(tiers.spans()).values()):
+    for span in widest_from(tiers.spans()).values():
         if span.last < position or span.first >= complete:
             continue
         found = decode(tiers.read(span), where=f"{store.uri}/{MERGED_FOLDER}/{kind.name}")
@@ -243,9 +243,7 @@ def merged_to(store: LogStore) -> int:
 def _from_batch(batches: Iterator[RecordBatch], start: int) -> Iterator[RecordBatch]:
     for batch in batches:
         ids: list[int] = batch.column("batch_id").to_pylist()  # type: ignore[assignment] # it gives a list
-        skipped = sum(each < start for each in ids)
-        if skipped < len(ids):
-            yield batch.slice(skipped)
+        yield batch.slice(sum(each < start for each in ids))
 
 
 def _conformed(batch: RecordBatch, kind: Kind) -> RecordBatch:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from typing import Final
 
 from lakestream.errors import ObjectNotFoundError
 from lakestream.storage.base import LogStore
-
-_NUMBER: Final = re.compile(r"0|[1-9][0-9]*")
 
 
 class EntryLog:
@@ -69,7 +65,7 @@ class EntryLog:
         return f"{self._folder}/{entry_id:0{self._width}d}"
 
     def _number(self, name: str) -> int | None:
-        if self._width and len(name) >= self._width and name.isascii() and name.isdigit():
-            number = int(name)
-            return number if f"{number:0{self._width}d}" == name else None
-        return int(name) if not self._width and _NUMBER.fullmatch(name) else None
+        if not (name.isascii() and name.isdigit()):
+            return None
+        number = int(name)
+        return number if f"{number:0{self._width}d}" == name else None

@@ -30,7 +30,7 @@ def encode(schema: Schema, batches: Iterable[RecordBatch]) -> bytes:
         reader = RecordBatchReader.from_batches(schema, watched())
         write_parquet(reader, buffer, compression="zstd(1)")
     except BaseException as error:
-        if failures and failures[0] is not error:
+        if failures:
             raise failures[0] from error
         raise
     return buffer.getvalue()

@@ -114,7 +114,7 @@ class Tiers:
 
 
 def widest_from(spans: Iterable[Span]) -> dict[int, Span]:
-    """Give the largest merged entry that begins at each number."""
+    """Give the largest merged entry that begins at each number, in the order of the numbers."""
     found: dict[int, Span] = {}
     for span in sorted(spans):
         found[span.first] = span

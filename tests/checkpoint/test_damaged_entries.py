@@ -95,6 +95,7 @@ def test_commit_entry_when_it_names_no_version_and_no_refs_then_read() -> None:
         b"v1\n{}\n",
         b"v1\n{}\n1\n",
         b'v1\n{"other":1}\n1',
+        b'v1\n{"batchWatermarkMs":5,"batchTimestampMs":6,"conf":{},"other":1}\n1',
         b'v1\n{"batchWatermarkMs":5,"batchTimestampMs":6,"conf":[]}\n1',
         b'v1\n{"batchWatermarkMs":5,"batchTimestampMs":6,"conf":{"a":1}}\n1',
         b'v1\n{"batchTimestampMs":6,"conf":{}}\n1',

@@ -7,11 +7,13 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lakestream.checkpoint import history, retention, tiers
 from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.checkpoint.commit_log import CommitEntry, CommitLog
+from lakestream.checkpoint.log import EntryLog
 from lakestream.checkpoint.offset_log import Offset, OffsetEntry, OffsetLog
 from lakestream.checkpoint.parquet_bytes import decode, encode
 from lakestream.checkpoint.tiered_log import TieredLog
@@ -196,11 +198,25 @@ def test_foreign_names_when_they_lie_in_the_folder_then_they_are_not_looked_at(
 ) -> None:
     log = _filled(store, 12)
     log.merge_due()
-    for name in ("0/7", "0/" + "x" * 20, "0/" + "0" * 19 + "12", "1/0-9", "1/x", "readme"):
+    for name in ("0/7", "0/²", "0/" + "x" * 20, "0/" + "0" * 19 + "12", "1/0-9", "1/x", "readme"):
         store.put_absent(f"f/{name}", b"")
 
     assert _spans(_log(store)) == [(0, 9), (10, 10), (11, 11)]
     assert Tiers(store, "f").spans() == [Span(0, 9)]
+
+
+def test_entry_log_when_other_names_lie_in_its_folder_then_they_are_no_entries(
+    store: Watched,
+) -> None:
+    for width, names in ((0, ("0", "12")), (4, ("0000", "0012", "12345"))):
+        for name in (*names, "00", "007", "12a", "²", "-1", "+1", "1_0", "a"):
+            store.put_absent(f"w{width}/{name}", b"")
+
+        log = EntryLog(store, f"w{width}", width=width)
+        assert log.ids() == [int(name) for name in names]
+        store.calls.clear()
+        log.delete([])
+        assert store.calls == []
 
 
 def test_merge_when_ten_entries_are_not_new_then_it_asks_for_nothing(store: Watched) -> None:
@@ -366,8 +382,6 @@ def _bad_rows(line: int) -> bytes:
 
 
 def _parquet(table: pa.Table) -> bytes:
-    import pyarrow.parquet as pq
-
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return bytes(sink.getvalue())
@@ -500,6 +514,45 @@ def test_history_when_its_records_are_gone_then_it_looks_five_times(store: Watch
         list(history.file_outcomes(store))
 
     assert store.calls.count("get commits/1") == 6
+    store.calls.clear()
+    with pytest.raises(CheckpointCorruptError, match="records of batch 1 are gone"):
+        list(history.file_outcomes(store, start=1))
+    assert store.calls.count("get commits/1") == 5
+
+
+def test_quarantine_when_it_is_half_deleted_behind_a_merge_then_its_rows_are_read_merged(
+    store: Watched,
+) -> None:
+    for number in range(21):
+        _commit(store, number)
+    retention.purge(store, 10, keep=100)
+    listing = store.list
+
+    def list_behind_a_merge(prefix: str, *, start_after: str | None = None) -> list[str]:
+        if prefix == "batches/15-won":
+            store.list = listing  # type: ignore[method-assign] # as it was
+            retention.purge(store._inner, 20, keep=100)
+            store.put_absent("batches/15-won/files.parquet", _file_rows(["15-a", "15-b"]))
+        return listing(prefix, start_after=start_after)
+
+    store.list = list_behind_a_merge  # type: ignore[method-assign] # another run merges meanwhile
+
+    assert pa.table(history.quarantined(store))["batch_id"].to_pylist() == list(range(21))
+
+
+def test_history_when_merged_then_its_folders_have_their_names(store: Watched) -> None:
+    for number in range(11):
+        _commit(store, number)
+    retention.purge(store, 10)
+
+    name = f"1/{0:020d}-{9:020d}"
+    assert store.list("batches/merged") == [
+        f"batches/merged/files/{name}",
+        f"batches/merged/quarantine/{name}",
+    ]
+    for key in store.list("batches/merged"):
+        stored = pq.ParquetFile(pa.BufferReader(store.get(key))).metadata
+        assert stored.row_group(0).column(0).compression == "ZSTD"
 
 
 def test_due_when_batches_wait_then_only_whole_tens_older_than_the_newest(store: Watched) -> None:
@@ -520,6 +573,16 @@ def test_due_when_batches_wait_then_only_whole_tens_older_than_the_newest(store:
     retention.purge(store, 10)
     assert history.merged_to(store) == 10
     assert spans(30) == [(10, 19, list(range(10, 20))), (20, 29, list(range(20, 30)))]
+
+
+def test_due_when_a_commit_goes_while_it_is_read_then_it_is_left_out(store: Watched) -> None:
+    for number in range(11):
+        _commit(store, number)
+    store.before_get = lambda: store._inner.delete(["commits/0"])
+
+    ((_, commits),) = history.due(store, 10)
+
+    assert [each.batch_id for each in commits] == list(range(1, 10))
 
 
 def test_due_when_there_are_no_commits_then_nothing(store: Watched) -> None:
@@ -603,7 +666,7 @@ def test_parquet_when_rows_do_not_fit_then_the_writers_error_comes_out() -> None
     with pytest.raises(Exception, match=r".") as caught:
         encode(history.FILES.schema, [batch])
 
-    assert not isinstance(caught.value, CheckpointCorruptError)
+    assert not isinstance(caught.value, CheckpointCorruptError | LookupError)
 
 
 @pytest.mark.parametrize("keep", [0, 4, 12, -9])
