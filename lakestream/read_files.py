@@ -37,6 +37,7 @@ class FilesOptions(TypedDict, total=False):
     mode: ParseMode
     column_name_of_corrupt_record: str
     reader_case_sensitive: bool
+    allow_overwrites: bool
     ignore_missing_files: bool
     asset_key: str | Iterable[str] | None
     storage_options: Mapping[str, OptionValue] | None
@@ -127,6 +128,7 @@ def read_files(
     mode: ParseMode = "permissive",
     column_name_of_corrupt_record: str = "_corrupt_record",
     reader_case_sensitive: bool = True,
+    allow_overwrites: bool = False,
     ignore_missing_files: bool = False,
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
@@ -176,6 +178,9 @@ def read_files(
         column_name_of_corrupt_record: Where the schema has a string column of this name,
             malformed records become rows with their text in it, instead of going to quarantine.
         reader_case_sensitive: False matches names whatever their case.
+        allow_overwrites: True reads a file again when it is overwritten: each version once, whole.
+            A version that was overwritten before it was read is left to its newer one, and
+            recorded. By default a path is read once, ever.
         ignore_missing_files: True leaves files out that were removed or overwritten between
             discovery and read, and records them; by default they stop the query.
         asset_key: The Dagster asset that is this location: ``"landing/orders"`` or its parts.
@@ -193,8 +198,8 @@ def read_files(
         PlanError: The schema or the hints cannot be read.
 
     Delivery: exactly once for each discovered file; a file is known by its path, so one that is
-    overwritten after discovery is not read again. Malformed records and unreadable files are
-    listed in quarantine with a reason.
+    overwritten after discovery is not read again, unless ``allow_overwrites``. Malformed records
+    and unreadable files are listed in quarantine with a reason.
 
     Cost: one listing a discovery; memory does not grow with the number or size of files in a
     batch, beyond about 1 KB a file.
@@ -223,6 +228,7 @@ def read_files(
         mode=mode,
         column_name_of_corrupt_record=column_name_of_corrupt_record,
         reader_case_sensitive=reader_case_sensitive,
+        allow_overwrites=allow_overwrites,
         ignore_missing_files=ignore_missing_files,
         asset_key=asset_key,
         storage_options=storage_options,

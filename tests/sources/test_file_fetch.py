@@ -111,7 +111,7 @@ def test_bytes_when_sampled_are_not_fetched_again(pipe: FilesPipe) -> None:
     pipe.land("b.json", {"id": 2})
     reader = pipe.open()
     reader.discover()
-    assert set(reader._reuse) == {"a.json", "b.json"}
+    assert {info.key for info in reader._reuse} == {"a.json", "b.json"}
     (pipe.landing / "a.json").unlink()
     batch = pipe.read(reader, reader.initial(), reader.latest(reader.initial()))
     assert [row["id"] for row in batch.rows] == [1, 2]

@@ -77,3 +77,29 @@ def test_object_on_s3_when_overwritten_after_discovery_stops(bucket: Any, tmp_pa
     batch = pipe.read(reader, reader.initial(), reader.latest(reader.initial()))
     assert isinstance(batch.failure, SourceChangedError)
     assert batch.rows == []
+
+
+def test_versions_on_s3_each_come_once(bucket: Any, tmp_path: Path) -> None:
+    client, server = bucket
+    home = f"files-{uuid.uuid4().hex[:8]}"
+    pipe = FilesPipe(
+        tmp_path,
+        options={
+            "format": "json",
+            "allow_overwrites": True,
+            "storage_options": server.options,
+        },
+        path=f"s3://{server.bucket}/{home}/landing",
+    )
+    start, found = None, []
+    for number in range(3):
+        client.put_object(
+            Bucket=server.bucket, Key=f"{home}/landing/a.json", Body=b'{"id": %d}\n' % number
+        )
+        reader = pipe.open()
+        reader.discover()
+        start = start or reader.initial()
+        end = reader.plan(start, reader.latest(start), ReadLimit())
+        found += pipe.read(reader, start, end).rows
+        start = end
+    assert [row["id"] for row in found] == [0, 1, 2]

@@ -38,6 +38,9 @@ class Batch:
     def failure(self) -> BaseException | None:
         return self.read.failure
 
+    def records_of(self, key: str) -> list[dict[str, Any]]:
+        return [row for row in table(self.records.get("files.parquet")) if row["key"] == key]
+
     def files(self) -> dict[str, dict[str, Any]]:
         return {row["key"]: row for row in table(self.records.get("files.parquet"))}
 

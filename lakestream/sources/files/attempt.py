@@ -13,6 +13,7 @@ from lakestream.formats.base import DecodePlan, FileChunk, FileOutcome, Format, 
 from lakestream.plan.arrow_types import arrow_schema
 from lakestream.sources.base import ReadReport, ReplanNeeded
 from lakestream.sources.files.ahead import Ahead
+from lakestream.sources.files.fetch import SupersededError
 from lakestream.sources.files.file_records import QuarantineWriter, put_files
 
 if TYPE_CHECKING:
@@ -175,7 +176,7 @@ class Attempt:
             raise ReplanNeeded(why)
         self._quarantine.take(self._outcomes.bad_records)
         for file, outcome in zip(self._files, self._outcomes.files, strict=True):
-            if outcome.failure is not None:
+            if outcome.failure is not None and not isinstance(outcome.failure, SupersededError):
                 self._quarantine.take_file(file, outcome.failure)
         self._quarantine.flush()
         put_files(self._records, self._files, self._outcomes.files)
@@ -196,7 +197,10 @@ class Attempt:
         report.rescued_rows = sum(each.rescued for each in outcomes)
         report.bad_records = sum(each.bad for each in outcomes)
         report.dropped_records = sum(each.dropped for each in outcomes)
-        report.bad_files = sum(each.failure is not None for each in outcomes)
+        report.bad_files = sum(
+            each.failure is not None and not isinstance(each.failure, SupersededError)
+            for each in outcomes
+        )
 
 
 def _chunk_bytes(chunk: FileChunk) -> int:

@@ -71,6 +71,7 @@ def describe_files(
     mode: ParseMode = "permissive",
     column_name_of_corrupt_record: str = _CORRUPT,
     reader_case_sensitive: bool = True,
+    allow_overwrites: bool = False,
     ignore_missing_files: bool = False,
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
@@ -91,6 +92,7 @@ def describe_files(
         include_existing_files=include_existing_files,
         recursive=recursive,
         reader_case_sensitive=reader_case_sensitive,
+        allow_overwrites=allow_overwrites,
         ignore_missing_files=ignore_missing_files,
     )
     check_choice("mode", mode, get_args(ParseMode))
@@ -120,6 +122,7 @@ def describe_files(
         mode=mode,
         corrupt_column=corrupt or _CORRUPT,
         case_sensitive=reader_case_sensitive,
+        allow_overwrites=allow_overwrites,
         ignore_missing=ignore_missing_files,
         asset_key=read_asset_key(asset_key),
         storage_options=StorageOptions.of(storage_options, where=WHERE),

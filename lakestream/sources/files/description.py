@@ -42,6 +42,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         mode: What a malformed record does.
         corrupt_column: Name under which malformed records become rows, where the schema has it.
         case_sensitive: Whether names that differ in case are other names.
+        allow_overwrites: Whether each version of a file is read, not only each path once.
         ignore_missing: Whether files gone or changed are left out and recorded.
         asset_key: The Dagster asset of the location.
         storage_options: For the landing place.
@@ -67,6 +68,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     mode: ParseMode
     corrupt_column: str
     case_sensitive: bool
+    allow_overwrites: bool
     ignore_missing: bool
     asset_key: tuple[str, ...] | None
     storage_options: StorageOptions

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import ObjectNotFoundError
 from lakestream.sources.files.glob import compile_glob
-from lakestream.sources.files.ledger_rows import Candidate, Via, microseconds
-from lakestream.sources.files.listing import ENTRY_FILES, pages
+from lakestream.sources.files.ledger_rows import Candidate, Via, microseconds, values
+from lakestream.sources.files.listing import ENTRY_FILES, candidates_of, pages
 from lakestream.sources.files.paths import PathFilter
+from lakestream.storage.pages import page_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from arro3.core import RecordBatch
 
     from lakestream.sources.base import SourceContext
     from lakestream.sources.files.description import FilesDescription
@@ -75,7 +78,7 @@ class Discovery:
         ignores = self._ignores_existing()
         complete = True
         pending: list[Candidate] = []
-        for page in self._pages(self._ledger.unseen, self._takes):
+        for page in self._pages(self._ledger.unseen_on, self._takes):
             pending += page
             if len(pending) >= ENTRY_FILES:
                 self._append(pending)
@@ -92,14 +95,14 @@ class Discovery:
     def find(self, keys: set[str]) -> list[Candidate]:
         """List the present versions of some known files that this run takes."""
 
-        def chosen(page: Sequence[str]) -> list[int]:
-            return [at for at, key in enumerate(page) if key in keys]
+        def chosen(page: RecordBatch) -> list[int]:
+            return [at for at, key in enumerate(values(page, "path")) if key in keys]
 
         return [each for page in self._pages(chosen, self._takes_in_run.takes) for each in page]
 
     def _pages(
         self,
-        fresh: Callable[[Sequence[str]], Sequence[int]],
+        fresh: Callable[[RecordBatch], Sequence[int]],
         takes: Callable[[Candidate], bool],
     ) -> Iterator[list[Candidate]]:
         if self._landing.file is not None:
@@ -107,10 +110,15 @@ class Discovery:
                 info = self._landing.store.head(self._landing.file)
             except ObjectNotFoundError:
                 return
-            found = Candidate(
-                microseconds(info.modified), info.key, info.size_bytes, info.etag, info.version
+            page = page_of(
+                [info.key],
+                [microseconds(info.modified)],
+                [info.size_bytes],
+                [info.etag],
+                [info.version],
             )
-            yield [found] if fresh([info.key]) and takes(found) else []
+            found = candidates_of(page, fresh(page))
+            yield [each for each in found if takes(each)]
             return
         yield from pages(self._landing.store, "", fresh, takes)
 

@@ -19,7 +19,7 @@ from lakestream.errors import (
 from lakestream.formats.base import FileChunk, Fit, Format, InputFile
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES
-from lakestream.storage.base import ReadStore
+from lakestream.storage.base import ObjectInfo, ReadStore
 
 #: Files above this are read in ranges, so that a batch's memory does not follow their size.
 _WHOLE_BYTES: Final = 8 * 2**20
@@ -28,7 +28,11 @@ _RANGE_BYTES: Final = 4 * 2**20
 _BUFFERED_BYTES: Final = 32 * 2**20
 
 
-_NOTHING_KNOWN: Final[Mapping[str, Fit]] = MappingProxyType({})
+_NOTHING_KNOWN: Final[Mapping[ObjectInfo, Fit]] = MappingProxyType({})
+
+
+class SupersededError(SourceChangedError):
+    """A planned version was overwritten, and versions are followed: nothing is wrong."""
 
 
 class Fetch:
@@ -39,8 +43,9 @@ class Fetch:
         reader: The format, which says whether it wants whole and decompressed files.
         ignore_missing: Files that are gone or changed are failures of their own, not of the
             batch.
-        reuse: Bytes of whole files that were read already, by key; taken out when used.
-        fits: What inference found out about those (``FileChunk.fits``), by key.
+        allow_overwrites: Files that changed have a newer version, which is read in their place.
+        reuse: Bytes of whole files that were read already, by version; taken out when used.
+        fits: What inference found out about those (``FileChunk.fits``), by version.
     """
 
     def __init__(
@@ -49,13 +54,15 @@ class Fetch:
         reader: Format,
         *,
         ignore_missing: bool,
-        reuse: dict[str, bytes],
-        fits: Mapping[str, Fit] = _NOTHING_KNOWN,
+        allow_overwrites: bool = False,
+        reuse: dict[ObjectInfo, bytes],
+        fits: Mapping[ObjectInfo, Fit] = _NOTHING_KNOWN,
     ) -> None:
         self._store = store
         self._whole_files = reader.whole_files
         self._compressible = reader.compressible
         self._ignore_missing = ignore_missing
+        self._allow_overwrites = allow_overwrites
         self._reuse = reuse
         self._fits = fits
 
@@ -75,13 +82,13 @@ class Fetch:
                 yield from self._small(list(some))
 
     def _is_ranged(self, file: InputFile) -> bool:
-        return file.info.size_bytes > _WHOLE_BYTES and file.info.key not in self._reuse
+        return file.info.size_bytes > _WHOLE_BYTES and file.info not in self._reuse
 
     def _small(self, files: list[InputFile]) -> Iterator[FileChunk]:
-        missing = [each.info for each in files if each.info.key not in self._reuse]
+        missing = [each.info for each in files if each.info not in self._reuse]
         fetched = self._store.get_many(missing, max_buffered_bytes=_BUFFERED_BYTES)
         for file in files:
-            kept = self._reuse.pop(file.info.key, None)
+            kept = self._reuse.pop(file.info, None)
             data = next(fetched) if kept is None else kept
             if isinstance(data, LakestreamError):
                 yield self._failed(file, data)
@@ -90,7 +97,7 @@ class Fetch:
             if (suffix := self._suffix(file)) is not None:
                 yield from self._decompressed(file, iter((data,)), suffix)
             else:
-                fits = None if kept is None else self._fits.get(file.info.key)
+                fits = None if kept is None else self._fits.get(file.info)
                 yield FileChunk(file, data, last=True, fits=fits)
 
     def _big(self, file: InputFile) -> Iterator[FileChunk]:
@@ -163,6 +170,8 @@ class Fetch:
         """Give a failure of the file itself as a chunk; raise what is not the file's."""
         if isinstance(error, BadFileError):
             return FileChunk(file, b"", last=True, failure=error)
+        if self._allow_overwrites and isinstance(error, ObjectChangedError):
+            return FileChunk(file, b"", last=True, failure=_superseded(file))
         if isinstance(error, (ObjectNotFoundError, ObjectChangedError)):
             gone = changed(file, error)
             if self._ignore_missing:
@@ -185,6 +194,13 @@ def changed(file: InputFile, error: LakestreamError) -> SourceChangedError:
         where=file.uri,
         fix="put that version back, or set ignore_missing_files=True to leave it out with a"
         " record of it",
+    )
+
+
+def _superseded(file: InputFile) -> SupersededError:
+    return SupersededError(
+        "superseded: overwritten before it was read; the newer version is a file of its own",
+        where=file.uri,
     )
 
 

@@ -27,7 +27,7 @@ from lakestream.errors import (
     StorageUnavailableError,
 )
 from lakestream.sources.base import Backlog
-from lakestream.sources.files import ledger_rows
+from lakestream.sources.files import identity, ledger_rows
 from lakestream.sources.files.ledger_rows import (
     Candidate,
     LedgerFile,
@@ -61,9 +61,11 @@ class Ledger:
     Args:
         store: The checkpoint.
         folder: ``sources/<name>/files``.
+        versions: Whether each version of a file is one of its own, not only each path.
     """
 
-    def __init__(self, store: LogStore, folder: str) -> None:
+    def __init__(self, store: LogStore, folder: str, *, versions: bool = False) -> None:
+        self._versions = versions
         self._where = f"{store.uri}/{folder}"
         self._log = TieredLog(store, folder, ledger_rows.merge)
         self._known: set[str] = set()
@@ -97,7 +99,7 @@ class Ledger:
             )
         first, files, size_bytes = self._next_seq, 0, 0
         for batch in batches:
-            self._known.update(values(batch, "key"))
+            self._known.update(identity.of_rows(batch, versions=self._versions))
             sizes = values(batch, "size")
             vias = values(batch, "via")
             ignored = vias.count(ledger_rows.IGNORED)
@@ -113,17 +115,22 @@ class Ledger:
         self._segments.append(Segment(number, first, self._next_seq - 1, files, size_bytes))
         self._keep(number, batches)
 
-    def unseen(self, keys: Sequence[str]) -> list[int]:
-        """Give the positions in ``keys`` of those that the ledger does not have, once each.
+    def unseen(self, identities: Sequence[str]) -> list[int]:
+        """Give the positions of the identities that the ledger does not have, once each.
 
-        The one membership question: compared as whole keys, never by hash alone.
+        The one membership question: compared as whole texts, never by hash alone. An identity
+        is a key, or with ``versions`` what ``identity`` makes of key and version.
         """
         known = self._known
-        fresh = [at for at, key in enumerate(keys) if key not in known]
-        if len(fresh) == len({keys[at] for at in fresh}):
+        fresh = [at for at, each in enumerate(identities) if each not in known]
+        if len(fresh) == len({identities[at] for at in fresh}):
             return fresh
-        first = {keys[at]: at for at in reversed(fresh)}
+        first = {identities[at]: at for at in reversed(fresh)}
         return sorted(first.values())
+
+    def unseen_on(self, page: RecordBatch) -> list[int]:
+        """Give the positions of the files of a listing page that the ledger does not have."""
+        return self.unseen(identity.of_page(page, versions=self._versions))
 
     def append(self, candidates: Sequence[Candidate], *, via: Via, found_at: datetime) -> None:
         """Make those of the candidates that are not known durable, in their order.
@@ -138,7 +145,8 @@ class Ledger:
         """
 
         def wanted() -> list[Candidate]:
-            return [candidates[at] for at in self.unseen([each.key for each in candidates])]
+            found = identity.of_candidates(candidates, versions=self._versions)
+            return [candidates[at] for at in self.unseen(found)]
 
         self._append(wanted, via, found_at)
 

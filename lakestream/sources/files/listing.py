@@ -17,7 +17,7 @@ ENTRY_FILES: Final = 50_000
 def pages(
     store: ReadStore,
     prefix: str,
-    fresh: Callable[[Sequence[str]], Sequence[int]],
+    fresh: Callable[[RecordBatch], Sequence[int]],
     takes: Callable[[Candidate], bool],
 ) -> Iterator[list[Candidate]]:
     """List what is below ``prefix`` and give each page's new files.
@@ -25,7 +25,7 @@ def pages(
     Args:
         store: Where to list.
         prefix: Whole path segments below the store's root, or "".
-        fresh: Gives the positions of keys that are not known.
+        fresh: Gives the positions on a page of files that are not known.
         takes: Tells which of these belong to the source; asked for new files only.
 
     Yields:
@@ -34,8 +34,7 @@ def pages(
     Cost: the listing's requests; memory of one page.
     """
     for page in store.list(prefix):
-        keys = values(page, "path")
-        positions = fresh(keys)
+        positions = fresh(page)
         if not positions:
             yield []
             continue

@@ -53,7 +53,7 @@ class FilesReader:
         self._context = context
         self._landing: Landing = open_landing(description)
         folder = f"sources/{context.name}"
-        self._ledger = Ledger(context.log, f"{folder}/files")
+        self._ledger = Ledger(context.log, f"{folder}/files", versions=description.allow_overwrites)
         options = {"format": description.format.name, **description.format.options()}
         self._schemas = SchemaLog(context.log, f"{folder}/schemas", options)
         self._discovery = Discovery(description, context, self._landing, self._ledger)
@@ -61,8 +61,8 @@ class FilesReader:
         self._loaded = False
         self._complete = True
         self._requeues = context.discovery.requeue
-        self._reuse: dict[str, bytes] = {}
-        self._fits: dict[str, Fit] = {}
+        self._reuse: dict[ObjectInfo, bytes] = {}
+        self._fits: dict[ObjectInfo, Fit] = {}
         self._bad: dict[int, LakestreamError] = {}
         self._batch: tuple[tuple[int, int], list[LedgerFile]] = ((BEFORE_FIRST, BEFORE_FIRST), [])
 
@@ -138,6 +138,7 @@ class FilesReader:
                 self._landing.store,
                 description.format,
                 ignore_missing=description.ignore_missing,
+                allow_overwrites=description.allow_overwrites,
                 reuse=self._reuse,
                 fits=self._fits,
             ),

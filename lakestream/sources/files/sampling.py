@@ -33,7 +33,7 @@ class Sampler:
         reader: The format, which says whether it needs whole and decompressed files.
 
     Attributes:
-        kept: Bytes of whole files by key, as stored, for the first batch's reads.
+        kept: Bytes of whole files by version, as stored, for the first batch's reads.
         folders: Where the files lie that ``choose`` looked at.
         has_content: Whether one of them is not empty.
     """
@@ -41,19 +41,19 @@ class Sampler:
     def __init__(self, store: ReadStore, reader: Format) -> None:
         self._store = store
         self._format = reader
-        self.kept: dict[str, bytes] = {}
+        self.kept: dict[ObjectInfo, bytes] = {}
         self.folders: set[str] = set()
         self.has_content = False
         self._kept_bytes = 0
-        self._whole: dict[str, Sample] = {}
+        self._whole: dict[ObjectInfo, Sample] = {}
 
     @property
-    def fits(self) -> dict[str, Fit]:
-        """What inference found of kept files that fit, by key; to be asked after it."""
+    def fits(self) -> dict[ObjectInfo, Fit]:
+        """What inference found of kept files that fit, by version; to be asked after it."""
         return {
-            key: each.fits
-            for key, each in self._whole.items()
-            if each.fits is not None and key in self.kept
+            info: each.fits
+            for info, each in self._whole.items()
+            if each.fits is not None and info in self.kept
         }
 
     def choose(self, infos: Iterable[ObjectInfo]) -> list[ObjectInfo]:
@@ -109,7 +109,7 @@ class Sampler:
     def _keep(self, info: ObjectInfo, data: bytes) -> None:
         # A read that ended early is not kept: the batch reads the file itself, and checks.
         if len(data) == info.size_bytes and self._kept_bytes + len(data) <= _REUSED_BYTES:
-            self.kept[info.key] = data
+            self.kept[info] = data
             self._kept_bytes += len(data)
 
     def _sample(
@@ -123,8 +123,8 @@ class Sampler:
         suffix = suffix_of(info.key) if self._format.compressible else None
         if suffix is None:
             sample = Sample(uri, data, whole)
-            if info.key in self.kept:
-                self._whole[info.key] = sample
+            if info in self.kept:
+                self._whole[info] = sample
             yield sample
             return
         text, ended = self._decompressed(data, suffix)
