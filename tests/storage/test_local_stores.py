@@ -161,6 +161,27 @@ def test_local_log_when_put_syncs_file_before_its_name_and_folder_after(
     assert order == ["fsync", "link", "fsync"]
 
 
+def test_local_log_when_a_folder_is_there_already_then_its_name_is_synced_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who made it may have died before it synced the name."""
+    (tmp_path / "check" / "offsets").mkdir(parents=True)
+    synced: list[Path] = []
+
+    def noting(descriptor: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{descriptor}").resolve())
+
+    monkeypatch.setattr(os, "fsync", noting)
+    log = stores.open_log_store(tmp_path / "check")
+    log.put_absent("offsets/0", b"x")
+    names = {tmp_path, tmp_path / "check"}
+    assert names <= set(synced)
+
+    synced.clear()
+    log.put_absent("offsets/1", b"x")
+    assert not names & set(synced)
+
+
 def test_local_log_when_its_last_entry_is_deleted_drops_the_folder(tmp_path: Path) -> None:
     log = stores.open_log_store(tmp_path / "check")
     log.put_absent("batches/0-a/summary.json", b"{}")
