@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from lakestream.checkpoint import history, retention, tiers
+from lakestream.checkpoint import history, parquet_bytes, retention, tiers
 from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.checkpoint.commit_log import CommitEntry, CommitLog
 from lakestream.checkpoint.log import EntryLog
@@ -611,6 +611,15 @@ def test_purge_when_done_then_the_newest_entries_stay_and_two_at_least(
     assert _keys(store) == _wanted(0, 21)
 
 
+def test_purge_when_not_told_how_many_then_the_newest_hundred_stay(store: Watched) -> None:
+    for number in range(121):
+        _commit(store, number)
+
+    retention.purge(store, 120)
+
+    assert OffsetLog(store).ids() == CommitLog(store).ids() == list(range(21, 121))
+
+
 def test_purge_when_nothing_was_committed_then_records_stay(store: Watched) -> None:
     AttemptRecords(store, 0, "running").put("files.parquet", _file_rows(["a"]))
 
@@ -675,6 +684,25 @@ def test_parquet_when_cut_anywhere_then_corrupt_with_its_place(keep: int) -> Non
 
     with pytest.raises(CheckpointCorruptError, match="here"):
         list(decode(data[:keep], where="here"))
+
+
+def test_parquet_when_a_page_is_overwritten_then_corrupt_with_its_place() -> None:
+    data = _bad_rows(1)
+
+    with pytest.raises(CheckpointCorruptError, match="here"):
+        list(decode(data[:4] + b"\xff" + data[5:], where="here"))
+
+
+def test_parquet_when_the_user_stops_the_reading_then_it_stops(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def stopped(*_: object, **__: object) -> object:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(parquet_bytes, "read_parquet", stopped)
+
+    with pytest.raises(KeyboardInterrupt):
+        list(decode(_bad_rows(1), where="here"))
 
 
 def test_parquet_when_the_reader_stops_early_then_that_is_no_error() -> None:
