@@ -48,6 +48,7 @@ _LEFT_OUT: Final = (
     "test_two_runners",
 )
 _SLOWEST_S: Final = 20.0
+_KILLED: Final = "killed: "
 
 
 class Results:
@@ -77,9 +78,10 @@ class Order:
                     self._by_line[line].add(name)
         self._hits: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
 
-    def caught(self, mutant: Mutant, test: str) -> None:
+    def caught(self, mutant: Mutant, result: str) -> None:
         """Remember a test that caught a mutant: it may catch the next."""
-        self._hits[f"{mutant.path}:{mutant.function}"][test] += 1
+        for place in _places(mutant):
+            self._hits[place][result.removeprefix(_KILLED)] += 1
 
     def tests(self, mutant: Mutant, budget_s: float) -> list[str]:
         """Give the tests for a mutant that take no longer than ``budget_s`` together."""
@@ -94,13 +96,17 @@ class Order:
                 if line.startswith(mutant.path)
                 for name in names
             }
-        hits = self._hits[f"{mutant.path}:{mutant.function}"]
-        ordered = sorted(covering, key=lambda name: (-hits[name], self._seconds[name]))
+        near, far = (self._hits[place] for place in _places(mutant))
+        ordered = sorted(covering, key=lambda name: (-near[name], -far[name], self._seconds[name]))
         return list(_within(ordered, self._seconds, budget_s))
 
     def seconds(self, tests: list[str]) -> float:
         """Give how long tests took when they were traced."""
         return sum(self._seconds[name] for name in tests)
+
+
+def _places(mutant: Mutant) -> tuple[str, str]:
+    return f"{mutant.path}:{mutant.function}", mutant.path
 
 
 def _within(names: list[str], seconds: dict[str, float], budget_s: float) -> Iterator[str]:
@@ -144,10 +150,9 @@ def judge(collected: Collected, order: Order, mutant: Mutant, budget_s: float) -
         wall_s=15 + 5 * expected,
     )
     if verdict.ended:
-        return f"killed: {verdict.ended}"
+        return f"{_KILLED}{verdict.ended}"
     if verdict.red:
-        order.caught(mutant, verdict.red[0])
-        return f"killed: {verdict.red[0]}"
+        return f"{_KILLED}{verdict.red[0]}"
     return f"survived {verdict.ran} tests"
 
 
@@ -196,14 +201,17 @@ def main() -> None:
     def work(collected: Collected) -> None:
         order = Order(traced(collected))
         started = time.monotonic()
+        for mutant in wanted:
+            order.caught(mutant, results.found[mutant.path].get(mutant.name, ""))
         for number, mutant in enumerate(wanted):
             before = results.found[mutant.path].get(mutant.name)
-            if before is not None and (before.startswith("killed") or not arguments.again):
+            if before is not None and (before.startswith(_KILLED) or not arguments.again):
                 continue
             share = 0.25 if mutant.is_constant else 1.0
             result = judge(collected, order, mutant, share * arguments.seconds)
             results.keep(mutant, result)
-            if not result.startswith("killed") or number % 50 == 0:
+            order.caught(mutant, result)
+            if not result.startswith(_KILLED) or number % 50 == 0:
                 at = f"{number + 1}/{len(wanted)} {time.monotonic() - started:.0f} s"
                 tell(f"{at} {mutant.path} {mutant.name}: {result}")
 
