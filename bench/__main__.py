@@ -1,4 +1,4 @@
-"""Run the benchmarks: ``python -m bench [--works KEY ...] [--all] [--pairs N] [--profile KEY]``."""
+"""Run the benchmarks: ``python -m bench [--works KEY ...] [--all] [--pairs N] [--growth ...]``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from bench import growth
 from bench.measure import Bar, Work
 from bench.peers.environments import PeerUnavailableError
 from bench.profiles import PROFILES, profile
@@ -18,6 +19,7 @@ from bench.works import LATER, WORKS
 _ROOT: Final = Path(__file__).parent.parent
 _CACHE: Final = _ROOT / ".bench"
 _LATEST: Final = _ROOT / "bench" / "results" / "latest.json"
+_GROWTH: Final = _LATEST.with_name("growth.json")
 _DOCUMENTS: Final = (_ROOT / "README.md", _ROOT / "docs" / "benchmarks.md")
 
 
@@ -42,6 +44,9 @@ def main(arguments: Sequence[str]) -> int:
     options = _options(arguments)
     for name, value in machine().items():
         print(f"{name}: {value}")
+    if options.growth is not None:
+        growth.main(_CACHE, _GROWTH, _DOCUMENTS[-1], options.growth)
+        return 0
     if options.profile:
         for key in options.profile:
             print(profile(key, _CACHE), flush=True)
@@ -72,6 +77,9 @@ def _options(arguments: Sequence[str]) -> Any:  # noqa: ANN401  argparse gives n
     parser.add_argument("--pairs", type=int, help=f"runs of each ({FEWEST_PAIRS})")
     parser.add_argument(
         "--profile", nargs="+", choices=list(PROFILES), help="where the time of a row goes"
+    )
+    parser.add_argument(
+        "--growth", nargs="*", choices=list(growth.CURVES), help="how a batch's cost grows"
     )
     parser.add_argument(
         "--self",
