@@ -57,6 +57,7 @@ reliability: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.reliability_table
 	PYTHONPATH=tests $(BIN)/python -m support.rulings.page
 	PYTHONPATH=tests $(BIN)/python -m support.auto_loader_table
+	PYTHONPATH=tests $(BIN)/python -m support.auto_loader_options
 
 lint: $(READY)
 	$(BIN)/ruff check .

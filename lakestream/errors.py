@@ -7,7 +7,8 @@ place and always says what happened, where, and what to do. Codes are stable; cl
     LakestreamError
     ├── ConfigError                LS-CONF-*   what was declared cannot work
     │   ├── UnknownOptionError     LS-CONF-002
-    │   └── EnvironmentNotSetError LS-CONF-003
+    │   ├── EnvironmentNotSetError LS-CONF-003
+    │   └── UnsupportedOptionError LS-CONF-004
     ├── PlanError                  LS-PLAN-*   a stream or SQL text that cannot be planned
     │   ├── UnknownColumnError     LS-PLAN-002
     │   ├── UnknownFunctionError   LS-PLAN-003
@@ -139,6 +140,12 @@ class EnvironmentNotSetError(ConfigError):
     """``ls.env(NAME)`` stands for an environment variable that is not set."""
 
     code = "LS-CONF-003"
+
+
+class UnsupportedOptionError(ConfigError):
+    """An option or format of Spark that lakestream does not have; the message says why."""
+
+    code = "LS-CONF-004"
 
 
 class PlanError(LakestreamError):

@@ -24,7 +24,8 @@ _OPENING: Final = """\
 
 What Auto Loader (`cloudFiles`) offers, row by row, and what lakestream has of it. A row *works*
 when tests show it; it is *declined* for a reason, or *open* as long as a part of it is not there.
-The weight is how much its users need it.
+The weight is how much its users need it. Each option has its row in
+[the options' page](auto_loader_options.md).
 """
 
 

@@ -1,0 +1,245 @@
+"""The options of Spark's and Auto Loader's file sources, and what each is here.
+
+docs/auto_loader_options.md is made of it. tests/spark/test_files_options.py is red when
+``read_files`` or a format has an option that no row leads to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from lakestream.spark.option_row import NOT_BUILT, Row
+from lakestream.spark.option_values import character, lower, number, size, snake_case, switch
+
+_NO_QUEUE: Final = "discovery is by listing; notifications are not built yet"
+_CREDENTIALS: Final = "give the credentials of the files' store, or rely on the cloud's usual chain"
+
+#: Options of Auto Loader alone.
+AUTO_LOADER: Final = (
+    Row("cloudFiles.format", "format"),
+    Row("cloudFiles.includeExistingFiles", "include_existing_files", switch),
+    Row("cloudFiles.allowOverwrites", "allow_overwrites", switch),
+    Row("cloudFiles.maxFilesPerTrigger", "max_files_per_trigger", number),
+    Row("cloudFiles.maxBytesPerTrigger", "max_bytes_per_trigger", size),
+    Row("cloudFiles.maxFileAge", why=NOT_BUILT),
+    Row("cloudFiles.backfillInterval", why=NOT_BUILT),
+    Row("cloudFiles.cleanSource", only=("off",), why=NOT_BUILT),
+    Row("cloudFiles.cleanSource.retentionDuration", why=NOT_BUILT),
+    Row("cloudFiles.cleanSource.moveDestination", why=NOT_BUILT),
+    Row("cloudFiles.cleanSource.waitForCompletion", only=("false",), why=NOT_BUILT),
+    Row("cloudFiles.partitionColumns", "partition_columns"),
+    Row("cloudFiles.useStrictGlobber", only=("true",), why=NOT_BUILT),
+    Row(
+        "cloudFiles.validateOptions",
+        only=("true",),
+        why="options are always checked where they are written",
+    ),
+    Row(
+        "cloudFiles.schemaLocation",
+        only=None,
+        why="each version of the schema is kept in the checkpoint",
+    ),
+    Row("cloudFiles.inferColumnTypes", "infer_types", switch),
+    Row("cloudFiles.schemaEvolutionMode", "schema_evolution", snake_case),
+    Row("cloudFiles.schemaHints", "schema_hints"),
+    Row("cloudFiles.rescuedDataColumn", "rescued_data_column"),
+    Row("cloudFiles.useIncrementalListing", only=("false", "auto"), why=NOT_BUILT),
+    Row("cloudFiles.useNotifications", only=("false",), why=NOT_BUILT),
+    Row("cloudFiles.queueUrl", why=NOT_BUILT),
+    Row("cloudFiles.queueName", why=NOT_BUILT),
+    Row("cloudFiles.subscription", why=NOT_BUILT),
+    Row("cloudFiles.fetchParallelism", why=NOT_BUILT),
+    Row("cloudFiles.pathRewrites", why=NOT_BUILT),
+    Row("cloudFiles.resourceTag.*", why=NOT_BUILT),
+    Row(
+        "cloudFiles.useManagedFileEvents",
+        only=("false",),
+        why="managed events are a service that Databricks runs beside its catalogue",
+    ),
+    Row("cloudFiles.region", "storage_options.aws_region"),
+    Row("cloudFiles.awsAccessKey", "storage_options.aws_access_key_id"),
+    Row("cloudFiles.awsSecretKey", "storage_options.aws_secret_access_key"),
+    Row("cloudFiles.roleArn", "storage_options.aws_role_arn"),
+    Row("cloudFiles.roleSessionName", "storage_options.aws_role_session_name"),
+    Row("cloudFiles.stsEndpoint", "storage_options.aws_endpoint_url_sts"),
+    Row(
+        "cloudFiles.roleExternalId",
+        why="object_store takes a role without an external id",
+        instead="let a profile of the AWS configuration take the role",
+    ),
+    Row("cloudFiles.restrictNotificationSetupToSameAWSAccountId", why=NOT_BUILT),
+    Row("cloudFiles.clientId", "storage_options.azure_client_id"),
+    Row("cloudFiles.clientSecret", "storage_options.azure_client_secret"),
+    Row("cloudFiles.tenantId", "storage_options.azure_tenant_id"),
+    Row("cloudFiles.connectionString", why=NOT_BUILT),
+    Row("cloudFiles.resourceGroup", why=NOT_BUILT),
+    Row("cloudFiles.subscriptionId", why=NOT_BUILT),
+    Row("cloudFiles.projectId", why=NOT_BUILT),
+    *(
+        Row(
+            f"cloudFiles.{name}",
+            why="a Google key is given whole, not in parts",
+            instead='give option("google_service_account", "key.json")',
+        )
+        for name in ("client", "clientEmail", "privateKey", "privateKeyId")
+    ),
+    Row(
+        "databricks.serviceCredential",
+        why="a service credential is an object of Databricks' catalogue",
+        instead=_CREDENTIALS,
+    ),
+)
+
+#: Options that the file sources share, Auto Loader's among them.
+SHARED: Final = (
+    Row(
+        "ignoreCorruptFiles",
+        only=("true",),
+        why="a file that cannot be read always goes to quarantine whole, with the reason",
+        instead="leave it out; `lakestream quarantine` lists such files",
+    ),
+    Row("ignoreMissingFiles", "ignore_missing_files", switch),
+    Row("modifiedAfter", "modified_after", why="without a zone it is UTC"),
+    Row("modifiedBefore", "modified_before", why="without a zone it is UTC"),
+    Row("pathGlobFilter", "path_glob_filter"),
+    Row("fileNamePattern", "path_glob_filter"),
+    Row("recursiveFileLookup", "recursive", switch),
+)
+
+#: Options of Spark's own file sources (``readStream.format("json")``).
+SPARK: Final = (
+    Row("maxFilesPerTrigger", "max_files_per_trigger", number),
+    Row("maxBytesPerTrigger", "max_bytes_per_trigger", size),
+    Row(
+        "latestFirst",
+        only=("false",),
+        why="files come in the order of their discovery, oldest first",
+    ),
+    Row(
+        "fileNameOnly",
+        only=("false",),
+        why="a file is known by its whole path",
+    ),
+    Row("maxFileAge", only=None, why="files are remembered for ever, so none is missed by its age"),
+    Row("maxCachedFiles", only=None, why="discovery holds no such cache"),
+    Row("discardCachedInputRatio", only=None, why="discovery holds no such cache"),
+    Row("cleanSource", only=("off",), why=NOT_BUILT),
+    Row("sourceArchiveDir", why=NOT_BUILT),
+)
+
+#: Options of records that may be malformed or not fit.
+_RECORDS: Final = (
+    Row("mode", "mode", lower),
+    Row("columnNameOfCorruptRecord", "column_name_of_corrupt_record"),
+    Row("rescuedDataColumn", "rescued_data_column"),
+    Row("readerCaseSensitive", "reader_case_sensitive", switch),
+    Row(
+        "badRecordsPath",
+        why="bad records are kept in the table's quarantine, committed with their batch",
+        instead="leave it out; `lakestream quarantine` lists them",
+    ),
+)
+_COLUMNS: Final = (
+    Row("rescuedDataColumn", "rescued_data_column"),
+    Row("readerCaseSensitive", "reader_case_sensitive", switch),
+)
+_VARIANT: Final = Row(
+    "singleVariantColumn",
+    why="deltalake writes no VARIANT",
+    instead='read format "text": each record is kept whole, as a string',
+)
+_DATES: Final = (
+    Row("dateFormat", "date_format"),
+    Row("timestampFormat", "timestamp_format"),
+    Row("timeZone", only=("utc", "etc/utc", "z", "gmt", "+00:00"), why=NOT_BUILT),
+)
+_MERGED: Final = Row(
+    "mergeSchema",
+    only=("true",),
+    why="the schemas of the sampled files are always merged",
+)
+_REBASED: Final = "values are never rebased between calendars"
+
+#: Options of one format, by format.
+FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
+    "json": (
+        Row("multiLine", "multi_line", switch),
+        Row("allowNonNumericNumbers", "allow_non_numeric_numbers", switch),
+        Row("inferTimestamp", "infer_timestamp", switch),
+        Row("prefersDecimal", "prefers_decimal", switch),
+        Row("primitivesAsString", "primitives_as_string", switch),
+        Row("dropFieldIfAllNull", "drop_field_if_all_null", switch),
+        *_DATES,
+        Row("allowBackslashEscapingAnyCharacter", only=("false",), why=NOT_BUILT),
+        Row("allowComments", only=("false",), why=NOT_BUILT),
+        Row("allowNumericLeadingZeros", only=("false",), why=NOT_BUILT),
+        Row("allowSingleQuotes", only=("false",), why=NOT_BUILT),
+        Row("allowUnquotedControlChars", only=("false",), why=NOT_BUILT),
+        Row("allowUnquotedFieldNames", only=("false",), why=NOT_BUILT),
+        Row("encoding", only=("utf-8", "utf8"), why=NOT_BUILT),
+        Row("charset", only=("utf-8", "utf8"), why=NOT_BUILT),
+        Row("lineSep", only=("\n", "\r\n"), why=NOT_BUILT),
+        Row("locale", only=("en-us", "us"), why=NOT_BUILT),
+        _VARIANT,
+        *_RECORDS,
+    ),
+    "csv": (
+        Row("header", "header", switch),
+        Row("sep", "sep"),
+        Row("delimiter", "sep"),
+        Row("quote", "quote", character),
+        Row("escape", "escape", character),
+        Row("charToEscapeQuoteEscaping", only=("\0", "\\0"), why=NOT_BUILT),
+        Row("comment", "comment", character),
+        Row("skipRows", "skip_rows", number),
+        Row("lineSep", "line_sep"),
+        Row("multiLine", "multi_line", switch),
+        Row("encoding", "encoding"),
+        Row("charset", "encoding"),
+        Row("nullValue", "null_value"),
+        Row("emptyValue", "empty_value"),
+        Row("nanValue", "nan_value"),
+        Row("positiveInf", "positive_inf"),
+        Row("negativeInf", "negative_inf"),
+        *_DATES,
+        Row("preferDate", "prefer_date", switch),
+        Row("inferSchema", "infer_types", switch),
+        Row("ignoreLeadingWhiteSpace", "ignore_leading_white_space", switch),
+        Row("ignoreTrailingWhiteSpace", "ignore_trailing_white_space", switch),
+        Row("maxColumns", "max_columns", number),
+        Row("maxCharsPerColumn", only=("-1",), why=NOT_BUILT),
+        Row("enforceSchema", only=("false",), why=NOT_BUILT),
+        Row("locale", only=("en-us", "us"), why=NOT_BUILT),
+        _MERGED,
+        Row("parserCaseSensitive", "reader_case_sensitive", switch),
+        Row("unescapedQuoteHandling", why=NOT_BUILT),
+        *_RECORDS,
+    ),
+    "parquet": (
+        _MERGED,
+        Row("datetimeRebaseMode", only=("corrected",), why=_REBASED),
+        Row("int96RebaseMode", only=("corrected",), why=_REBASED),
+        *_COLUMNS,
+    ),
+    "text": (
+        Row("wholeText", "whole_text", switch),
+        Row("lineSep", "line_sep"),
+        Row("encoding", "encoding"),
+        Row("mode", "mode", lower),
+        Row("columnNameOfCorruptRecord", "column_name_of_corrupt_record"),
+    ),
+    "binaryFile": (),
+}
+
+#: Formats of Auto Loader that are not there, and why.
+NO_FORMATS: Final[Mapping[str, str]] = dict.fromkeys(("avro", "orc", "xml"), NOT_BUILT)
+
+#: Typed options that Spark has no name for: they are given by their own.
+OWN: Final = (
+    Row("min_age", "min_age"),
+    Row("metadata_column", "metadata_column"),
+    Row("asset_key", "asset_key"),
+    Row("storage_options", "storage_options"),
+    Row("filesystem", "filesystem"),
+)

@@ -1,0 +1,250 @@
+"""The table of file options is whole, each row does what it says, and the docs are made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from inspect import signature
+from typing import Any, Final
+
+import pytest
+from support.auto_loader_options import PAGE, page
+
+import lakestream as ls
+from lakestream.errors import ConfigError, UnknownOptionError, UnsupportedOptionError
+from lakestream.plan.nodes import Source
+from lakestream.sources.files.describe import describe_files, option_names
+from lakestream.sources.files.description import FilesDescription
+from lakestream.spark import spark
+from lakestream.spark.files_options import AUTO_LOADER, FORMATS, NO_FORMATS, OWN, SHARED, SPARK
+from lakestream.spark.files_reader import files_rows
+from lakestream.spark.option_row import Row
+
+#: Given by the builder itself, not as options.
+BUILDER: Final = {"path", "schema", "format_options"}
+#: For each typed option a text that Spark code may give, and the value that it must become.
+EXAMPLES: Final[dict[str, tuple[str, object]]] = {
+    "allow_non_numeric_numbers": ("false", False),
+    "column_name_of_corrupt_record": ("_bad", "_bad"),
+    "comment": ("#", "#"),
+    "date_format": ("dd.MM.yyyy", "dd.MM.yyyy"),
+    "drop_field_if_all_null": ("true", True),
+    "empty_value": ("-", "-"),
+    "encoding": ("ISO-8859-1", "ISO-8859-1"),
+    "escape": ("~", "~"),
+    "header": ("False", False),
+    "ignore_leading_white_space": ("true", True),
+    "ignore_missing_files": ("true", True),
+    "ignore_trailing_white_space": ("true", True),
+    "include_existing_files": ("false", False),
+    "infer_timestamp": ("true", True),
+    "infer_types": ("true", True),
+    "line_sep": ("|", "|"),
+    "max_bytes_per_trigger": ("10g", "10g"),
+    "max_columns": ("12", 12),
+    "max_files_per_trigger": ("7", 7),
+    "mode": ("FAILFAST", "failfast"),
+    "modified_after": ("2026-01-01 00:00:00", datetime(2026, 1, 1, tzinfo=UTC)),
+    "modified_before": ("2026-01-01T00:00:00+00:00", datetime(2026, 1, 1, tzinfo=UTC)),
+    "multi_line": ("true", True),
+    "nan_value": ("nan", "nan"),
+    "negative_inf": ("-oo", "-oo"),
+    "null_value": ("NULL", "NULL"),
+    "partition_columns": ("year, month", ["year", "month"]),
+    "path_glob_filter": ("*.json", "*.json"),
+    "positive_inf": ("oo", "oo"),
+    "prefer_date": ("false", False),
+    "prefers_decimal": ("true", True),
+    "primitives_as_string": ("true", True),
+    "quote": ("'", "'"),
+    "reader_case_sensitive": ("false", False),
+    "recursive": ("false", False),
+    "rescued_data_column": ("_rest", "_rest"),
+    "schema_evolution": ("failOnNewColumns", "fail_on_new_columns"),
+    "schema_hints": ("price DECIMAL(10,2)", "price DECIMAL(10,2)"),
+    "sep": (";", ";"),
+    "skip_rows": ("2", 2),
+    "timestamp_format": ("dd.MM.yyyy HH:mm", "dd.MM.yyyy HH:mm"),
+    "whole_text": ("true", True),
+}
+
+
+def every_row() -> Iterator[tuple[str, Row]]:
+    """Give the rows of each format as they are read by ``format("cloudFiles")``."""
+    for name in FORMATS:
+        yield from ((name, row) for row in FORMATS[name])
+    yield from (("json", row) for row in (*AUTO_LOADER, *SHARED))
+
+
+ROWS: Final = list(every_row())
+MAPPED: Final = [
+    (name, row) for name, row in ROWS if row.to and row.to != "format" and not row.storage_option
+]
+STORED: Final = [row for row in AUTO_LOADER if row.storage_option]
+ACCEPTED: Final = [
+    (name, row, value)
+    for name, row in ROWS
+    if not row.to
+    for value in ((row.only or ()) if row.only is not None else ("any/thing",))
+]
+REFUSED: Final = [(name, row) for name, row in ROWS if not row.to and row.only is not None]
+
+
+def described(format_name: str, *options: tuple[str, object]) -> FilesDescription:
+    reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", format_name)
+    for key, value in options:
+        reader.option(key, value)
+    return description(reader.load("/landing"))
+
+
+def description(stream: ls.Stream) -> FilesDescription:
+    assert isinstance(stream.plan, Source)
+    assert isinstance(stream.plan.description, FilesDescription)
+    return stream.plan.description
+
+
+def typed(format_name: str, **options: Any) -> FilesDescription:
+    """Describe what ``read_files`` makes, with the two defaults that Auto Loader has otherwise."""
+    common = set(signature(describe_files).parameters)
+    if format_name in {"json", "csv"}:
+        options.setdefault("infer_types", False)
+    own = {key: value for key, value in options.items() if key not in common}
+    rest = {key: value for key, value in options.items() if key in common}
+    return describe_files("/landing", format=format_name, format_options=own, **rest)
+
+
+def ids(value: object) -> str | None:
+    return value.name if isinstance(value, Row) else None
+
+
+def test_table_when_compared_with_read_files_then_each_leads_to_the_other() -> None:
+    known = set(signature(describe_files).parameters) - BUILDER
+    known |= {option for name in FORMATS for option in option_names(name)}
+    found = {row.to for _, row in [*ROWS, *(("", row) for row in (*OWN, *SPARK))]}
+    found = {to for to in found if to and not to.startswith("storage_options.")}
+
+    assert found == known, "give the option its row in lakestream/spark/files_options.py"
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_table_when_a_format_is_chosen_then_its_options_are_those_of_the_format(name: str) -> None:
+    common = set(signature(describe_files).parameters)
+    own = {row.to for row in FORMATS[name] if row.to} - common
+
+    assert own == set(option_names(name))
+
+
+@pytest.mark.parametrize("auto_loader", [True, False])
+@pytest.mark.parametrize("name", FORMATS)
+def test_table_when_names_are_counted_then_each_is_there_once(
+    name: str, *, auto_loader: bool
+) -> None:
+    names = [row.name.lower() for row in files_rows(name, auto_loader=auto_loader)]
+
+    assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(("name", "row"), MAPPED, ids=ids)
+def test_option_when_given_as_text_then_it_is_the_typed_one(name: str, row: Row) -> None:
+    text, value = EXAMPLES[row.to]
+
+    found = described(name, (row.name, text))
+
+    assert found == typed(name, **{row.to: value})
+    assert found != described(name)
+
+
+@pytest.mark.parametrize(("name", "row"), MAPPED, ids=ids)
+def test_option_when_in_another_case_then_it_is_the_same(name: str, row: Row) -> None:
+    text = EXAMPLES[row.to][0]
+
+    assert described(name, (row.name.upper(), text)) == described(name, (row.name, text))
+
+
+@pytest.mark.parametrize("row", STORED, ids=ids)
+def test_option_when_of_the_store_then_it_is_a_storage_option(row: Row) -> None:
+    found = described("json", (row.name, "value"))
+
+    assert found == typed("json", storage_options={row.storage_option: "value"})
+
+
+@pytest.mark.parametrize(("name", "row", "value"), ACCEPTED, ids=ids)
+def test_option_when_it_says_what_is_so_then_it_changes_nothing(
+    name: str, row: Row, value: str
+) -> None:
+    assert described(name, (row.name, value)) == described(name)
+
+
+@pytest.mark.parametrize(("name", "row"), REFUSED, ids=ids)
+def test_option_when_it_is_not_there_then_refused_by_name_with_the_reason(
+    name: str, row: Row
+) -> None:
+    given = row.name.replace("*", "team")
+
+    with pytest.raises(UnsupportedOptionError) as raised:
+        described(name, (given, "something"))
+
+    assert row.name in raised.value.what
+    assert row.why
+    assert row.why in raised.value.what
+    assert raised.value.fix == row.instead
+    assert raised.value.code == "LS-CONF-004"
+
+
+@pytest.mark.parametrize("row", OWN, ids=ids)
+def test_option_when_spark_has_no_name_for_it_then_it_goes_by_its_own(row: Row) -> None:
+    value = {"storage_options": {"aws_region": "eu-central-1"}, "min_age": "5 minutes"}.get(
+        row.to, "name"
+    )
+
+    assert described("json", (row.name, value)) == typed("json", **{row.to: value})
+
+
+def test_option_when_it_is_a_storage_option_then_it_goes_with_the_others() -> None:
+    found = described(
+        "json", ("storage_options", {"aws_region": "eu-central-1"}), ("AWS_ENDPOINT", "http://x")
+    )
+
+    assert found == typed(
+        "json", storage_options={"aws_region": "eu-central-1", "aws_endpoint": "http://x"}
+    )
+
+
+def test_option_when_misspelt_then_near_names() -> None:
+    with pytest.raises(UnknownOptionError, match=r"did you mean 'cloudFiles\.schemaHints'"):
+        described("json", ("cloudFiles.schemaHint", "a INT"))
+
+
+def test_option_when_of_another_format_then_unknown() -> None:
+    with pytest.raises(UnknownOptionError, match="unknown option 'header'"):
+        described("json", ("header", "true"))
+
+
+def test_option_when_given_under_two_names_then_refused() -> None:
+    with pytest.raises(ConfigError, match="'sep' and 'delimiter' are one option"):
+        described("csv", ("sep", ";"), ("delimiter", ";"))
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "wanted"),
+    [
+        ("multiLine", "yes", "true or false"),
+        ("cloudFiles.maxFilesPerTrigger", "many", "a whole number"),
+        ("cloudFiles.schemaHints", ["a INT"], "a text, a number or a boolean"),
+    ],
+)
+def test_option_when_its_value_is_none_then_said_what_is_wanted(
+    option: str, value: object, wanted: str
+) -> None:
+    with pytest.raises(ConfigError, match=wanted):
+        described("json", (option, value))
+
+
+@pytest.mark.parametrize("name", NO_FORMATS)
+def test_format_when_it_is_not_there_then_refused_with_the_reason(name: str) -> None:
+    with pytest.raises(UnsupportedOptionError, match=f"format '{name}' is not supported"):
+        described(name)
+
+
+def test_page_when_generated_then_equal_to_the_committed_one() -> None:
+    assert PAGE.read_text() == page(), "run `make reliability`"

@@ -1,0 +1,247 @@
+"""Spark code builds the streams of lakestream, and refuses what is not there by its name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+import lakestream as ls
+from lakestream import functions as F  # noqa: N812 - PySpark's habit
+from lakestream.errors import (
+    ConfigError,
+    PlanError,
+    UnknownOptionError,
+    UnsupportedOperationError,
+    UnsupportedOptionError,
+)
+from lakestream.plan.nodes import Source, StaticTable
+from lakestream.spark import SparkSession, spark
+
+
+class StructType:
+    """What PySpark's ``StructType`` gives of itself."""
+
+    def jsonValue(self) -> dict[str, Any]:  # noqa: N802  PySpark's name
+        tags = {"type": "array", "elementType": "string", "containsNull": True}
+        fields = [("id", "long"), ("price", "decimal(10,2)"), ("tags", tags)]
+        return {
+            "type": "struct",
+            "fields": [
+                {"name": name, "type": kind, "nullable": True, "metadata": {}}
+                for name, kind in fields
+            ],
+        }
+
+
+def description(stream: ls.Stream) -> object:
+    assert isinstance(stream.plan, Source)
+    return stream.plan.description
+
+
+def test_auto_loader_when_run_then_each_file_is_in_the_table_once(tmp_path: Path) -> None:
+    landing = tmp_path / "landing"
+    landing.mkdir()
+    (landing / "a.json").write_text('{"id": 1, "price": 9.5}\n{"id": 2, "price": 1}\n')
+
+    @ls.streaming_table(str(tmp_path / "table"))
+    def orders() -> ls.Stream:
+        return (
+            spark.readStream.format("cloudFiles")
+            .option("cloudFiles.format", "json")
+            .option("cloudFiles.schemaLocation", str(tmp_path / "schemas"))
+            .option("cloudFiles.inferColumnTypes", True)
+            .option("cloudFiles.schemaHints", "price DECIMAL(10,2)")
+            .option("cloudFiles.maxFilesPerTrigger", 1)
+            .load(str(landing))
+            .where(F.col("id") > 0)
+            .withColumn("cents", F.expr("CAST(price * 100 AS INT)"))
+        )
+
+    orders.run()
+    (landing / "b.json").write_text('{"id": 3, "price": 2.25, "new": "x"}\n')
+    orders.run()
+
+    rows = orders.read().read_all().sort_by("id").to_pylist()
+    assert [(row["id"], row["cents"], row["new"]) for row in rows] == [
+        (1, 950, None),
+        (2, 100, None),
+        (3, 225, "x"),
+    ]
+    assert rows[0]["_rescued_data"] is None
+
+
+def test_auto_loader_when_types_are_not_asked_for_then_columns_are_strings(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('{"id": 1, "deep": {"n": 1.5}}\n')
+
+    stream = (
+        spark.readStream.format("cloudFiles").option("cloudFiles.format", "json").load(tmp_path)
+    )
+
+    kinds = {field.name: str(field.type) for field in stream.preview().schema}
+    assert kinds == {"id": "string", "deep": "struct<n: string>", "_rescued_data": "string"}
+
+
+@pytest.mark.parametrize(("schema", "header"), [(None, True), ("_c0 STRING", False)])
+def test_auto_loader_when_csv_then_a_header_is_assumed_without_a_schema(
+    schema: str | None, *, header: bool
+) -> None:
+    reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "csv")
+    if schema is not None:
+        reader.schema(schema)
+
+    found = description(reader.load("/landing"))
+
+    typed = ls.read_files("/landing", format="csv", schema=schema, header=header, infer_types=False)
+    assert found == description(typed)
+
+
+def test_auto_loader_when_its_format_is_missing_then_said() -> None:
+    with pytest.raises(ConfigError, match=r"option 'cloudFiles\.format' is missing"):
+        spark.readStream.format("cloudFiles").load("/landing")
+
+
+def test_auto_loader_when_its_format_is_misspelt_then_near_names() -> None:
+    reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", "jsn")
+
+    with pytest.raises(ConfigError, match="did you mean 'json'"):
+        reader.load("/landing")
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        "id BIGINT, price DECIMAL(10,2), tags ARRAY<STRING>",
+        StructType(),
+        pa.schema(
+            [("id", pa.int64()), ("price", pa.decimal128(10, 2)), ("tags", pa.list_(pa.string()))]
+        ),
+    ],
+    ids=["ddl", "StructType", "arrow"],
+)
+def test_schema_when_declared_in_any_way_then_the_columns_are_the_same(schema: object) -> None:
+    stream = spark.readStream.schema(schema).json("/landing")
+
+    assert stream.dtypes == [
+        ("id", "bigint"),
+        ("price", "decimal(10,2)"),
+        ("tags", "array<string>"),
+    ]
+
+
+@pytest.mark.parametrize("schema", [12, ["id"]])
+def test_schema_when_it_is_none_then_said_what_is_wanted(schema: object) -> None:
+    with pytest.raises(ConfigError, match="give DDL text"):
+        spark.readStream.schema(schema)
+
+
+def test_schema_when_its_ddl_is_wrong_then_an_error_where_it_is_written() -> None:
+    with pytest.raises(PlanError):
+        spark.readStream.schema("id BIGNUM")
+
+
+def test_spark_files_when_read_then_sparks_defaults() -> None:
+    found = spark.readStream.csv("/landing", schema="id BIGINT", sep=";", maxFilesPerTrigger=3)
+
+    typed = ls.read_files(
+        "/landing",
+        format="csv",
+        schema="id BIGINT",
+        sep=";",
+        header=False,
+        recursive=False,
+        max_files_per_trigger=3,
+    )
+    assert description(found) == description(typed)
+
+
+def test_spark_files_when_without_a_schema_then_said_who_infers_one() -> None:
+    with pytest.raises(ConfigError, match='let format\\("cloudFiles"\\) infer one'):
+        spark.readStream.parquet("/landing")
+
+
+def test_spark_files_when_text_then_no_schema_is_needed() -> None:
+    found = spark.readStream.text("/landing", wholetext="true")
+
+    typed = ls.read_files("/landing", format="text", whole_text=True, recursive=False)
+    assert description(found) == description(typed)
+
+
+def test_delta_when_read_as_a_stream_then_the_typed_one() -> None:
+    reader = spark.readStream.format("delta").options(startingVersion="5", ignoreDeletes=True)
+
+    found = reader.option("path", "/table").load()
+
+    assert description(found) == description(
+        ls.read_delta("/table", starting_version=5, ignore_deletes=True)
+    )
+
+
+def test_delta_when_its_change_feed_is_asked_for_then_refused_by_name() -> None:
+    with pytest.raises(UnsupportedOptionError, match="'readChangeFeed' is not supported"):
+        spark.readStream.format("delta").option("readChangeFeed", "true").load("/table")
+
+
+def test_sql_when_streams_stand_in_braces_then_it_is_lakestreams() -> None:
+    orders = spark.readStream.schema("id BIGINT, price INT").json("/landing")
+    names = spark.read.format("delta").load("/names")
+    assert isinstance(names.plan, StaticTable)
+
+    assert spark.sql("SELECT id FROM {orders} WHERE price > 2", orders=orders).columns == ["id"]
+    assert spark.sql("SELECT price AS p FROM orders", orders=orders).columns == ["p"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("1", None), ("1", "2")])
+def test_option_when_set_again_in_any_case_then_the_last_counts(
+    first: str, second: str | None
+) -> None:
+    reader = spark.readStream.format("json").schema("id INT")
+
+    found = reader.option("maxFilesPerTrigger", first).option("MAXFILESPERTRIGGER", second)
+
+    wanted = {} if second is None else {"max_files_per_trigger": int(second)}
+    typed: Any = {"format": "json", "schema": "id INT", "recursive": False, **wanted}
+    assert description(found.load("/x")) == description(ls.read_files("/x", **typed))
+
+
+def test_path_when_given_twice_or_never_then_said() -> None:
+    reader = spark.readStream.format("delta")
+
+    with pytest.raises(ConfigError, match="there is no path"):
+        reader.load()
+    with pytest.raises(ConfigError, match="given twice"):
+        reader.option("path", "/a").load("/b")
+
+
+def test_source_when_there_is_none_then_near_names() -> None:
+    with pytest.raises(ConfigError, match="did you mean 'cloudFiles'"):
+        spark.readStream.format("cloudFile").load("/landing")
+    with pytest.raises(ConfigError, match="no format is given"):
+        spark.readStream.load("/landing")
+
+
+def test_files_when_read_at_once_then_said_what_to_do() -> None:
+    with pytest.raises(UnsupportedOperationError, match=r"use spark\.readStream"):
+        spark.read.format("json").load("/landing")
+
+
+def test_method_when_it_is_not_there_then_said_what_to_do() -> None:
+    with pytest.raises(UnsupportedOperationError, match="there is no catalogue"):
+        spark.readStream.table("orders")
+    with pytest.raises(AttributeError, match="did you mean 'format'"):
+        spark.readStream.formt("json")
+
+
+def test_delta_when_the_option_is_unknown_then_near_names() -> None:
+    with pytest.raises(UnknownOptionError, match="did you mean 'startingVersion'"):
+        spark.readStream.format("delta").option("startingVersio", 1).load("/table")
+
+
+def test_session_when_asked_twice_for_a_reader_then_options_are_not_shared() -> None:
+    spark.readStream.option("path", "/a")
+
+    with pytest.raises(ConfigError, match="there is no path"):
+        spark.readStream.format("delta").load()
+    assert isinstance(spark, SparkSession)
