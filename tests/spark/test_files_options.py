@@ -25,6 +25,7 @@ BUILDER: Final = {"path", "schema", "format_options"}
 #: For each typed option a text that Spark code may give, and the value that it must become.
 EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "allow_non_numeric_numbers": ("false", False),
+    "allow_overwrites": ("true", True),
     "column_name_of_corrupt_record": ("_bad", "_bad"),
     "comment": ("#", "#"),
     "date_format": ("dd.MM.yyyy", "dd.MM.yyyy"),
