@@ -18,12 +18,15 @@ READY := .venv/ready
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test soak reliability lint bench bench-correctness canary lock clean
+.PHONY: help setup demo test soak breakage mutants reliability lint bench bench-correctness canary lock clean
 
 help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
 	@echo "make test        set up and run the tests (TESTS=tests/delta ARGS='-k race')"
 	@echo "make soak        kill, race and fail runs for MINUTES (20), play 20,000 histories, count what was lost (SEED=1)"
+	@echo "make breakage    break the protocol on purpose, place by place: which tests turn red?"
+	@echo "make mutants     make one small mistake at a time in the modules that the promise rests on: do the"
+	@echo "                 tests notice? An hour or more; goes on where it was broken off (ARGS=--again)"
 	@echo "make reliability write the pages in docs/ that are made of the tests and the last soak's figures"
 	@echo "make lint        set up and run ruff, mypy and import-linter"
 	@echo "make bench       set up and run the benchmarks (ARGS='--pairs 9 --works first')"
@@ -53,8 +56,15 @@ test: $(READY)
 soak: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
+breakage: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m support.breakage $(ARGS)
+
+mutants: $(READY)
+	PYTHONPATH=tests $(BIN)/python -m support.mutant_run $(ARGS)
+
 reliability: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.reliability_table
+	PYTHONPATH=tests $(BIN)/python -m support.mutant_page
 	PYTHONPATH=tests $(BIN)/python -m support.rulings.page
 	PYTHONPATH=tests $(BIN)/python -m support.auto_loader_table
 	PYTHONPATH=tests $(BIN)/python -m support.auto_loader_options
@@ -80,4 +90,4 @@ lock: $(READY)
 		$(ARGS) --output-file requirements.lock
 
 clean:
-	rm -rf .venv .canary .demo .bench .ci/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .canary .mutants .demo .bench .ci/out .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

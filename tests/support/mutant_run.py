@@ -3,7 +3,8 @@
 Run as ``python -m support.mutant_run``. A mutant is put to the tests that run its line, those
 first that have caught a neighbour, then the quick ones; the first red test ends it. Results go to
 ``.mutants/results.json`` at once, so that a run which was broken off goes on; ``--again`` puts the
-survivors to the tests once more, ``--seconds`` says for how long at most.
+survivors to the tests once more, ``--seconds`` says for how long at most. At its end the figures
+go to ``tests/reliability/mutants.json``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import subprocess
 import sys
 import time
 from collections import defaultdict
@@ -31,6 +33,8 @@ TESTS: Final = (
     "tests/reliability",
 )
 FOLDER: Final = ROOT / ".mutants"
+#: By module: how many there were at which commit, how many were found, which were not.
+FIGURES: Final = ROOT / "tests" / "reliability" / "mutants.json"
 #: Tests that run processes of their own, which the mutant is not in; and long ones of other parts.
 _LEFT_OUT: Final = (
     "test_breakage",
@@ -49,6 +53,7 @@ _LEFT_OUT: Final = (
 )
 _SLOWEST_S: Final = 20.0
 _KILLED: Final = "killed: "
+_ENDED: Final = {"timeout", "crash"}
 
 
 class Results:
@@ -187,6 +192,28 @@ def _digest(files: Iterable[str]) -> str:
     return hashlib.sha256(b"".join((ROOT / each).read_bytes() for each in files)).hexdigest()
 
 
+def keep_figures(found: dict[str, dict[str, str]], paths: Iterable[str]) -> None:
+    """Keep what became of the modules' mutants beside the tests, for the page."""
+    figures = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
+    commit = subprocess.run(
+        ["git", "-C", str(ROOT), "rev-parse", "--short", "HEAD"],  # noqa: S607 - the git of the machine
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
+    for path in paths:
+        results = {each.name: found[path][each.name] for each in mutants_of(path)}
+        alive = [name for name, result in results.items() if not result.startswith(_KILLED)]
+        figures[path] = {
+            "commit": commit,
+            "mutants": len(results),
+            "found": len(results) - len(alive),
+            "ended": sum(each.removeprefix(_KILLED) in _ENDED for each in results.values()),
+            "survived": alive,
+        }
+    FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
+
+
 def main() -> None:
     """Put all mutants to the tests."""
     parser = argparse.ArgumentParser()
@@ -216,7 +243,8 @@ def main() -> None:
                 tell(f"{at} {mutant.path} {mutant.name}: {result}")
 
     collect(test_files(), work)
+    keep_figures(results.found, arguments.modules)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -37,7 +37,8 @@ _OPENING: Final = """\
 The promise: every version of every discovered file is in the table exactly once, or listed in
 quarantine with a reason. This page is the evidence: every fault that was thought of, what is
 promised when it happens, the tests that make it happen, and what the last soak counted. It is
-generated from the tests.
+generated from the tests. Whether the tests would notice, if the code were wrong, stands in
+[Do the tests notice?](mutants.md).
 """
 _ABOUT_SOAK: Final = """
 ## The last soak
