@@ -86,6 +86,7 @@ class Attempt:
         dressing: How decoded columns become the stream's.
         records: Where to leave what was found out.
         lessons: What to tell the source.
+        done: Why some files, by their place, are not to be read.
         metrics: Goes into the report.
     """
 
@@ -99,6 +100,7 @@ class Attempt:
         dressing: Dressing,
         records: AttemptRecords,
         lessons: Lessons,
+        done: Mapping[int, str],
         metrics: Mapping[str, str],
     ) -> None:
         self._files = files
@@ -108,6 +110,7 @@ class Attempt:
         self._dressing = dressing
         self._records = records
         self._lessons = lessons
+        self._done = done
         self._outcomes = Outcomes([FileOutcome() for _ in files])
         self._quarantine = QuarantineWriter(records, files)
         self.report = ReadReport(metrics=dict(metrics))
@@ -136,7 +139,11 @@ class Attempt:
 
     def _decoded(self) -> Iterator[RecordBatch]:
         """Give rows until the schema grows; then go on decoding, to learn of all that is new."""
-        wanted = [each.input for each in self._files if each.seq not in self._lessons.bad]
+        wanted = [
+            each.input
+            for each in self._files
+            if each.seq not in self._lessons.bad and each.seq not in self._done
+        ]
         for file in self._files:
             if (failure := self._lessons.bad.get(file.seq)) is not None:
                 self._outcomes.files[file.input.index].failure = failure
@@ -179,7 +186,7 @@ class Attempt:
             if outcome.failure is not None and not isinstance(outcome.failure, SupersededError):
                 self._quarantine.take_file(file, outcome.failure)
         self._quarantine.flush()
-        put_files(self._records, self._files, self._outcomes.files)
+        put_files(self._records, self._files, self._outcomes.files, self._done)
         self._count()
 
     def _broken_off(self) -> dict[int, LakestreamError]:

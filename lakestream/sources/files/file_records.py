@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -55,15 +55,27 @@ def reason_of(failure: LakestreamError) -> str:
 
 
 def put_files(
-    records: AttemptRecords, files: Sequence[PlannedFile], outcomes: Sequence[FileOutcome]
+    records: AttemptRecords,
+    files: Sequence[PlannedFile],
+    outcomes: Sequence[FileOutcome],
+    done: Mapping[int, str],
 ) -> None:
-    """Write what became of each file of a batch. Cost: one request."""
+    """Write what became of each file of a batch. Cost: one request.
+
+    Args:
+        records: The attempt.
+        files: The batch's files.
+        outcomes: What became of each.
+        done: Why some, by their place, were not read: they were marked done.
+    """
     failures = [each.failure for each in outcomes]
     states = [
-        "committed"
-        if failure is None
-        else ("skipped" if isinstance(failure, SourceChangedError) else "quarantined")
-        for failure in failures
+        "done" if file.seq in done else _state(failure)
+        for file, failure in zip(files, failures, strict=True)
+    ]
+    reasons = [
+        done.get(file.seq) if failure is None else reason_of(failure)
+        for file, failure in zip(files, failures, strict=True)
     ]
     sizes = int64_array([each.input.info.size_bytes for each in files])
     columns = [
@@ -76,13 +88,16 @@ def put_files(
         int64_array([each.dropped for each in outcomes]),
         sizes,
         Array(states, type=DataType.utf8()),
-        Array(
-            [None if each is None else reason_of(each) for each in failures],
-            type=DataType.utf8(),
-        ),
+        Array(reasons, type=DataType.utf8()),
     ]
     batch = RecordBatch.from_arrays(columns, schema=_FILES_SCHEMA)
     records.put(FILES_NAME, encode(_FILES_SCHEMA, [batch]))
+
+
+def _state(failure: LakestreamError | None) -> str:
+    if failure is None:
+        return "committed"
+    return "skipped" if isinstance(failure, SourceChangedError) else "quarantined"
 
 
 class QuarantineWriter:

@@ -24,9 +24,15 @@ class Sized(msgspec.Struct, frozen=True, gc=False):
     size_bytes: int | None
 
 
-def to_offset(seq: int) -> Offset:
-    """Write a place in the ledger as the offset log has it (Auto Loader's names)."""
-    return Offset(f'{{"seqNum":{seq},"sourceVersion":{_SOURCE_VERSION}}}')
+def to_offset(seq: int, *, actions: int = 0) -> Offset:
+    """Write a place in the ledger as the offset log has it (Auto Loader's names).
+
+    Args:
+        seq: The place.
+        actions: How many file actions the batch that ends there was planned with.
+    """
+    pinned = f',"fileActions":{actions}' if actions else ""
+    return Offset(f'{{"seqNum":{seq},"sourceVersion":{_SOURCE_VERSION}{pinned}}}')
 
 
 def from_offset(offset: Offset) -> int:
@@ -35,14 +41,27 @@ def from_offset(offset: Offset) -> int:
     Raises:
         CheckpointCorruptError: It is no offset of a file source.
     """
+    return _number(offset, "seqNum", BEFORE_FIRST)
+
+
+def actions_of(offset: Offset) -> int:
+    """Read how many file actions a batch was planned with.
+
+    Raises:
+        CheckpointCorruptError: It is no offset of a file source.
+    """
+    return _number(offset, "fileActions", 0, absent=0)
+
+
+def _number(offset: Offset, name: str, least: int, *, absent: int | None = None) -> int:
     try:
         tree = json.loads(offset)
-        seq = tree["seqNum"]
-    except (ValueError, KeyError, TypeError) as error:
+        found = tree[name] if absent is None else tree.get(name, absent)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise _no_offset() from error
-    if not isinstance(seq, int) or isinstance(seq, bool) or seq < BEFORE_FIRST:
+    if not isinstance(found, int) or isinstance(found, bool) or found < least:
         raise _no_offset()
-    return seq
+    return found
 
 
 def _no_offset() -> CheckpointCorruptError:

@@ -16,6 +16,7 @@ from lakestream.formats.base import DecodePlan, Fit, InputFile
 from lakestream.formats.schema import check_limits, merge_drift
 from lakestream.plan import types as t
 from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
+from lakestream.sources.files.actions import ActionLog, FileAction
 from lakestream.sources.files.attempt import Attempt, FilesRead, Lessons
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
@@ -25,7 +26,13 @@ from lakestream.sources.files.layout import Layout, grown_layout, infer_layout
 from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.ledger_rows import LedgerFile
 from lakestream.sources.files.partitions import raw_values_of, typed_values
-from lakestream.sources.files.planner import BEFORE_FIRST, batch_end, from_offset, to_offset
+from lakestream.sources.files.planner import (
+    BEFORE_FIRST,
+    actions_of,
+    batch_end,
+    from_offset,
+    to_offset,
+)
 from lakestream.sources.files.requeue import requeue
 from lakestream.sources.files.sampling import Sampler
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
@@ -54,6 +61,7 @@ class FilesReader:
         self._landing: Landing = open_landing(description)
         folder = f"sources/{context.name}"
         self._ledger = Ledger(context.log, f"{folder}/files", versions=description.allow_overwrites)
+        self._actions = ActionLog(context.log, f"{folder}/actions")
         options = {"format": description.format.name, **description.format.options()}
         self._schemas = SchemaLog(context.log, f"{folder}/schemas", options)
         self._discovery = Discovery(description, context, self._landing, self._ledger)
@@ -112,7 +120,10 @@ class FilesReader:
         if not ledger.backlog(first, last).files or self._resolve() is None:
             return start
         end = batch_end(ledger.sized(first, last), limit)
-        return start if end is None else to_offset(end)
+        if end is None:
+            return start
+        self._actions.refresh()
+        return to_offset(end, actions=len(self._actions.actions))
 
     def digest_items(self, start: Offset, end: Offset) -> Sequence[str]:
         """Give one text a file version, in order."""
@@ -132,8 +143,9 @@ class FilesReader:
         first, last = from_offset(start), from_offset(end)
         corrupt = description.corrupt_column
         after = self._ledger.backlog(last)
+        planned = list(self._planned(first, last, layout))
         attempt = Attempt(
-            list(self._planned(first, last, layout)),
+            planned,
             fetch=Fetch(
                 self._landing.store,
                 description.format,
@@ -156,6 +168,7 @@ class FilesReader:
                 layout.partitions, description.metadata_column, layout.schema(description)
             ),
             records=records,
+            done=self._set_aside(planned, actions_of(end)),
             lessons=Lessons(
                 self._bad,
                 grows=lambda drift: self._grown(layout.data, drift) != layout.data,
@@ -183,6 +196,11 @@ class FilesReader:
         """
         ledger = self._ledger_to(BEFORE_FIRST)
         return ledger.rows(BEFORE_FIRST, ledger.last_seq)
+
+    def file_actions(self) -> Sequence[FileAction]:
+        """Give what people decided about single files, oldest first."""
+        self._actions.refresh()
+        return self._actions.actions
 
     def committed(self, end: Offset) -> None:
         """Forget what was held for the batch."""
@@ -221,6 +239,21 @@ class FilesReader:
             self._batch = ((first, last), list(self._ledger_to(last).files(first, last)))
         return self._batch[1]
 
+    def _set_aside(self, planned: Sequence[PlannedFile], pinned: int) -> dict[int, str]:
+        """Give why files are not to be read that were marked done; those in quarantine are bad."""
+        self._actions.load()
+        aside = self._actions.set_aside(pinned)
+        done: dict[int, str] = {}
+        for file in planned if aside else ():
+            key, action = aside.get(file.seq, (None, None))
+            if action is None or key != file.input.info.key:
+                continue
+            if action.verb == "mark_done":
+                done[file.seq] = action.note
+            else:
+                self._bad[file.seq] = BadFileError(action.note, where=file.input.uri)
+        return done
+
     def _known_layout(self) -> Layout:
         layout = self._resolve()
         if layout is None:
@@ -255,7 +288,9 @@ class FilesReader:
         ledger = self._ledger_to(BEFORE_FIRST)
         sampler = Sampler(self._landing.store, reader)
         files = ledger.files(BEFORE_FIRST, ledger.last_seq)
-        chosen = sampler.choose(each.info for each in files)
+        self._actions.load()
+        aside = self._actions.set_aside()
+        chosen = sampler.choose(each.info for each in files if each.seq not in aside)
         data = reader.fixed_schema
         if not sampler.folders or not (sampler.has_content or data):
             return None
