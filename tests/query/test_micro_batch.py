@@ -217,6 +217,21 @@ def test_recovery_when_a_batch_is_committed_then_the_run_stands_behind_it(
     assert not after.lines.has_pending
 
 
+def test_recovery_when_another_run_made_the_query_meanwhile_then_its_ids_are_taken_over(
+    pipeline: Pipeline,
+) -> None:
+    late, first = Runner(pipeline), Runner(pipeline)
+    assert late.query.id != first.query.id
+    first.begin()
+    first.plan()
+
+    late.begin()
+
+    assert late.query.id == first.query.id
+    assert late.batch().batch_id == 0
+    pipeline.assert_exactly_once()
+
+
 @pytest.mark.parametrize(
     ("planned", "committed"), [(None, None), (0, None), (0, 0), (1, 0), (7, 7), (8, 7)]
 )
