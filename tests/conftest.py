@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from support import azurite
+from support.azurite import AzuriteServer
 
 pytest_plugins = ["support.required_legs"]
 
@@ -69,6 +71,15 @@ def moto_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MotoServer
         process.terminate()
         process.wait(10)
         log.close()
+
+
+@pytest.fixture(scope="session")
+def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AzuriteServer]:
+    programs = azurite.install()
+    if programs is None:
+        pytest.skip("npm and node, which azurite needs, are not here")
+    with azurite.serving(programs, tmp_path_factory.mktemp("azurite") / "log") as server:
+        yield server
 
 
 def _wait_until_it_answers(port: int, process: subprocess.Popen[bytes]) -> None:

@@ -14,9 +14,19 @@ from lakestream.errors import ConfigError, EnvironmentNotSetError
 _SINGLE_SLASH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
 _SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
 _USER_INFO: Final = re.compile(r"(?<=://)[^/@]*@")
+#: A container before its account, which looks like a user before a host and is no secret.
+_CONTAINER: Final = re.compile(r"abfss?://[a-z0-9$-]+@", re.IGNORECASE)
+#: Hosts of storage accounts and of OneLake, as object_store knows them.
+_ACCOUNT: Final = re.compile(
+    r"([a-z0-9-]+)\.(?:dfs|blob)\.(core\.windows\.net|fabric\.microsoft\.com)", re.IGNORECASE
+)
 _VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-#: Other spellings of a scheme.
-_SAME: Final = {"s3a": "s3", "s3n": "s3"}
+#: Other spellings of a scheme, as object_store has them.
+_SAME: Final = {
+    "s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "adl": "az", "abfs": "abfss",
+}  # fmt: skip
+#: What obstore speaks: landing places, checkpoints and (but for memory) tables.
+OBJECT_SCHEMES: Final = frozenset({"s3", "gs", "az", "abfss", "memory"})
 
 
 class EnvPath(msgspec.Struct, frozen=True):
@@ -88,7 +98,8 @@ def display(path: PathLike) -> str:
     text = os.fspath(path)
     if not _SCHEME.fullmatch(text):
         return text
-    whole, mark, _ = _USER_INFO.sub("***@", text, count=1).partition("?")
+    shown = text if _CONTAINER.match(text) else _USER_INFO.sub("***@", text, count=1)
+    whole, mark, _ = shown.partition("?")
     return whole + ("?***" if mark else "")
 
 
@@ -97,7 +108,7 @@ class Location(msgspec.Struct, frozen=True):
 
     Args:
         uri: Canonical: an absolute path on the local disk, else a URI without trailing slash.
-        scheme: ``file``, ``s3``, ``memory``, or any that fsspec knows.
+        scheme: ``file``, one of ``OBJECT_SCHEMES``, or any that fsspec knows.
     """
 
     uri: str
@@ -120,7 +131,22 @@ class Location(msgspec.Struct, frozen=True):
 
     @property
     def bucket(self) -> str:
-        """The bucket, or the name of a memory store."""
+        """The bucket or container, or the name of a memory store."""
+        return self._authority.partition("@")[0]
+
+    @property
+    def account(self) -> str | None:
+        """The storage account, where the URI names one."""
+        match = _ACCOUNT.fullmatch(self._authority.partition("@")[2])
+        return None if match is None else match[1]
+
+    @property
+    def is_fabric(self) -> bool:
+        """Whether this is in OneLake."""
+        return self._authority.endswith(".fabric.microsoft.com")
+
+    @property
+    def _authority(self) -> str:
         return self.uri.partition("://")[2].partition("/")[0]
 
     @property
@@ -156,10 +182,12 @@ def parse_location(path: PathLike) -> Location:
     scheme = _SAME.get(match[1].lower(), match[1].lower())
     if scheme == "file":
         return Location(_local_of_uri(match[2], path), "file")
-    if scheme not in {"s3", "memory"}:
+    if scheme not in OBJECT_SCHEMES:
         return Location(f"{scheme}://{match[2].rstrip('/')}", scheme)
     bucket, _, prefix = match[2].rstrip("/").partition("/")
-    if not bucket or "@" in bucket:
+    if scheme == "abfss":
+        scheme, bucket = _azure(bucket, path)
+    elif not bucket or "@" in bucket:
         raise ConfigError(
             "a URI needs a bucket, without credentials",
             where=display(path),
@@ -168,6 +196,22 @@ def parse_location(path: PathLike) -> Location:
     segments = prefix.split("/") if prefix else []
     _refuse_odd_segments(segments, display(path))
     return Location("/".join((f"{scheme}://{bucket}", *segments)), scheme)
+
+
+def _azure(authority: str, path: PathLike) -> tuple[str, str]:
+    """Give the scheme and authority of an ``abfss://`` URI, with or without an account in it."""
+    container, mark, host = authority.partition("@")
+    account = _ACCOUNT.fullmatch(host)
+    if container and not mark:
+        return "az", container
+    if _CONTAINER.match(f"abfss://{authority}") is None or account is None:
+        raise ConfigError(
+            "an abfss URI needs a container and an account of the public cloud",
+            where=display(path),
+            fix="write abfss://container@account.dfs.core.windows.net/folder; for another cloud "
+            "az://container/folder with account_name and endpoint in storage_options",
+        )
+    return "abfss", f"{container}@{account[1]}.dfs.{account[2]}".lower()
 
 
 def _refuse_single_slash(text: str, path: PathLike) -> None:

@@ -1,4 +1,4 @@
-"""Object stores through obstore: ``s3://`` and ``memory://``, for reading and for checkpoints."""
+"""Object stores through obstore, for reading and for checkpoints."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from urllib.parse import quote
 import obstore
 from arro3.core import Array, DataType
 from obstore.exceptions import AlreadyExistsError, NotSupportedError
-from obstore.store import MemoryStore, S3Store
 
 from lakestream.errors import (
     AccessDeniedError,
     LakestreamError,
+    ObjectChangedError,
     StorageUnavailableError,
     UnsafeLogStoreError,
 )
 from lakestream.storage.base import ObjectInfo
+from lakestream.storage.clouds import AnyStore, open_store
 from lakestream.storage.concurrent_reads import read_in_order
 from lakestream.storage.obstore_errors import mapping_errors
 from lakestream.storage.pages import PAGE_ROWS, PageBuilder
@@ -44,7 +45,6 @@ _NOBODY: Final = "lakestream-asks-for-access"
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
-_memory_stores: dict[str, MemoryStore] = {}
 _T = TypeVar("_T")
 
 
@@ -54,17 +54,20 @@ class ObjectStore:
     def __init__(self, location: Location, options: StorageOptions) -> None:
         self._uri = location.uri
         with mapping_errors(self._uri):
-            self._store, self._prefix = _open(location, options)
+            self._store, self._prefix = open_store(location, options)
+        #: Azure's listings give ``0x8D`` for what its headers and If-Match call ``"0x8D"``.
+        self._lists_bare_tags = location.scheme in {"az", "abfss"}
 
     @property
     def uri(self) -> str:
-        """``s3://bucket/prefix``."""
+        """``scheme://bucket/prefix``."""
         return self._uri
 
     def uri_of(self, key: str) -> str:
         """Give an object's URI, percent-encoded."""
         scheme, mark, rest = self._uri.partition("://")
-        return f"{scheme}{mark}{quote(f'{rest}/{key}')}"
+        bucket, slash, prefix = rest.partition("/")
+        return f"{scheme}{mark}{bucket}/{quote(f'{prefix}{slash}{key}')}"
 
     # --- ReadStore
 
@@ -102,10 +105,15 @@ class ObjectStore:
         if start > 0 or stop < info.size_bytes:
             options["range"] = (start, stop)
         path = self._prefix + info.key
-        return self._asked(
-            self._where(info.key),
-            lambda: bytes(obstore.get(self._store, path, options=options).bytes()),
-        )
+        try:
+            return self._asked(
+                self._where(info.key),
+                lambda: bytes(obstore.get(self._store, path, options=options).bytes()),
+            )
+        except ObjectChangedError:
+            # Some servers hold the condition against an object that is gone.
+            self.head(info.key)
+            raise
 
     # --- LogStore
 
@@ -221,11 +229,11 @@ class ObjectStore:
                 key = meta["path"][skip:]
                 # Some servers ignore the offset and give everything again.
                 if start_after is None or key > start_after:
-                    yield {**meta, "path": key}
+                    yield {**meta, "path": key, "e_tag": self._tag(meta["e_tag"])}
 
     def _pages(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
         """Give pages as obstore has them, in Arrow unless keys must be rewritten."""
-        if self._prefix or start_after is not None:
+        if self._prefix or start_after is not None or self._lists_bare_tags:
             yield from self._rewritten_pages(prefix, start_after)
             return
         for page in obstore.list(
@@ -242,6 +250,11 @@ class ObjectStore:
                 yield self._without_markers(page.take())
         if len(page):
             yield self._without_markers(page.take())
+
+    def _tag(self, etag: str | None) -> str | None:
+        """Give an entity tag of a listing as a request for the object gives it."""
+        bare = self._lists_bare_tags and etag is not None and not etag.endswith('"')
+        return f'"{etag}"' if bare else etag
 
     def _where(self, key: str) -> str:
         return f"{self._uri}/{key}" if key.isprintable() else f"{self._uri}/{key!r}"
@@ -314,34 +327,13 @@ class ObjectLogStore:
         self._store.delete(keys)
 
 
-def _open(location: Location, options: StorageOptions) -> tuple[MemoryStore | S3Store, str]:
-    """Give the store and what to put before each key, where the store cannot do it itself."""
-    prefix = location.prefix
-    if location.scheme == "memory":
-        store = _memory_stores.setdefault(location.bucket, MemoryStore())
-        return store, f"{prefix}/" if prefix else ""
-    split = options.for_obstore(location.scheme)
-    config: Any = split.config
-    client_options: Any = split.client_options
-    retry_config: Any = split.retry_config
-    return (
-        S3Store(
-            location.bucket,
-            prefix=prefix or None,
-            config=config,
-            client_options=client_options,
-            retry_config=retry_config,
-        ),
-        "",
-    )
-
-
 def _last_key(page: RecordBatch, before: str | None) -> str | None:
     return page.column("path")[page.num_rows - 1].as_py() if page.num_rows else before
 
 
-def _delete(store: MemoryStore | S3Store, paths: list[str]) -> None:
-    if isinstance(store, S3Store):
+def _delete(store: AnyStore, paths: list[str]) -> None:
+    """Delete in one request, or one by one where the store minds what is not there."""
+    with contextlib.suppress(FileNotFoundError):
         obstore.delete(store, paths)
         return
     for path in paths:

@@ -114,11 +114,8 @@ SHARED: Final[dict[str, str]] = (
     | {name: name for name in RETRY}
     | {f"backoff_config.{name}": name for name in BACKOFF}
 )
-#: The store that a scheme's locations are in.
-STORE_OF_SCHEME: Final = {
-    "s3": "aws", "az": "azure", "abfs": "azure", "abfss": "azure", "adl": "azure",
-    "gs": "google", "gcs": "google",
-}  # fmt: skip
+#: The store that a location's scheme is in.
+STORE_OF_SCHEME: Final = {"s3": "aws", "az": "azure", "abfss": "azure", "gs": "google"}
 #: Options with which several writers overwrite each other's commits.
 UNSAFE: Final = frozenset(prefix + "s3_allow_unsafe_rename" for prefix in ("", "aws_")) | {
     "allow_unsafe_rename"

@@ -6,7 +6,13 @@ import secrets
 from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import ConfigError, ObjectNotFoundError, UnsafeLogStoreError
-from lakestream.storage.location import Location, PathLike, display, parse_location
+from lakestream.storage.location import (
+    OBJECT_SCHEMES,
+    Location,
+    PathLike,
+    display,
+    parse_location,
+)
 from lakestream.storage.options import StorageOptions
 
 if TYPE_CHECKING:
@@ -14,8 +20,6 @@ if TYPE_CHECKING:
 
     from lakestream.storage.base import LogStore, ReadStore
 
-_OBJECT_STORES: Final = frozenset({"s3", "memory"})
-_LATER: Final = frozenset({"az", "abfs", "abfss", "adl", "gs", "gcs"})
 _PROBES: Final = "probes"
 
 
@@ -28,7 +32,7 @@ def open_read_store(
     """Open where data lands.
 
     Args:
-        path: A folder, ``s3://``, ``memory://``, or a URI of any installed fsspec library.
+        path: A folder, a URI of a cloud's store, ``memory://``, or of any installed fsspec library.
         options: Checked storage options; None is none.
         filesystem: An fsspec filesystem to read through, in place of our own stores.
 
@@ -48,14 +52,13 @@ def open_read_store(
         from lakestream.storage.local_read import LocalReadStore
 
         return LocalReadStore(location)
-    if location.scheme in _OBJECT_STORES:
+    if location.scheme in OBJECT_SCHEMES:
         from lakestream.storage.object_store import (
             ObjectReadStore,
             ObjectStore,
         )
 
         return ObjectReadStore(ObjectStore(location, options or StorageOptions()))
-    _refuse_later(location)
     if options is not None and options.items:
         raise ConfigError(
             f"storage_options do not reach {location.scheme}://",
@@ -72,7 +75,7 @@ def open_log_store(path: PathLike | Location, options: StorageOptions | None = N
     """Open where a checkpoint lives.
 
     Args:
-        path: A folder, ``s3://`` or ``memory://``.
+        path: A folder, a URI of a cloud's store, or ``memory://``.
         options: Checked storage options; None is none.
 
     Raises:
@@ -86,11 +89,11 @@ def open_log_store(path: PathLike | Location, options: StorageOptions | None = N
         from lakestream.storage.local_log import LocalLogStore
 
         return LocalLogStore(location)
-    if location.scheme not in _OBJECT_STORES:
+    if location.scheme not in OBJECT_SCHEMES:
         raise ConfigError(
             f"tables and checkpoints cannot live in {location.scheme}://",
             where=display(location.uri),
-            fix="use a folder, s3:// or memory://",
+            fix="use a folder, s3://, az://, abfss:// or gs://",
         )
     from lakestream.storage.object_store import (
         ObjectLogStore,
@@ -127,14 +130,5 @@ def probe_log_store(store: LogStore) -> None:
         raise UnsafeLogStoreError(
             "the store does not honour put-if-absent: two writers would overwrite each other",
             where=store.uri,
-            fix="put the checkpoint on a store with conditional writes (AWS S3, a local disk)",
-        )
-
-
-def _refuse_later(location: Location) -> None:
-    if location.scheme in _LATER:
-        raise ConfigError(
-            f"{location.scheme}:// is not supported yet",
-            where=str(location),
-            fix="use a folder, s3://, memory://, or pass an fsspec filesystem with filesystem=",
+            fix="put the checkpoint on a store with conditional writes (S3, Azure, GCS, a disk)",
         )

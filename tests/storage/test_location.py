@@ -36,11 +36,27 @@ def test_env_when_not_set_names_the_variable(monkeypatch: pytest.MonkeyPatch) ->
         ("s3a://bucket/a/b/", "s3://bucket/a/b", "s3"),
         ("S3://bucket", "s3://bucket", "s3"),
         ("memory://m/x", "memory://m/x", "memory"),
+        ("gs://bucket/a b/", "gs://bucket/a b", "gs"),
+        ("gcs://bucket/a", "gs://bucket/a", "gs"),
+        ("az://c/x", "az://c/x", "az"),
+        ("azure://c/x", "az://c/x", "az"),
+        ("abfs://c/x/", "az://c/x", "az"),
         ("abfss://c@acc.dfs.core.windows.net/x/", "abfss://c@acc.dfs.core.windows.net/x", "abfss"),
+        ("abfs://c@ACC.blob.core.windows.net", "abfss://c@acc.dfs.core.windows.net", "abfss"),
+        ("sftp://host/a/", "sftp://host/a", "sftp"),
     ],
 )
 def test_location_when_parsed_is_canonical(given: str, uri: str, scheme: str) -> None:
     assert parse_location(given) == Location(uri, scheme)
+
+
+def test_location_when_it_names_an_account_tells_it() -> None:
+    named = parse_location("abfss://land@acc.dfs.core.windows.net/x/y")
+    assert (named.bucket, named.account, named.prefix) == ("land", "acc", "x/y")
+    assert str(named) == "abfss://land@acc.dfs.core.windows.net/x/y"
+    assert not named.is_fabric
+    assert parse_location("az://land/x").account is None
+    assert parse_location("abfss://w@onelake.dfs.fabric.microsoft.com/l.Lakehouse").is_fabric
 
 
 def test_location_when_relative_is_below_the_working_folder(
@@ -63,6 +79,11 @@ def test_location_when_relative_is_below_the_working_folder(
         "file://host/x",
         "a\0b",
         "s3:/b/x",
+        "az://",
+        "az://user@c/x",
+        "abfss://c@acc.dfs.core.chinacloudapi.cn/x",
+        "abfss://c:s3cr3t@acc.dfs.core.windows.net/x",
+        "abfss://c@acc.dfs.core.windows.net//x",
         "dbfs:/mnt/x",
         Path("s3://b/x"),
     ],
@@ -83,6 +104,10 @@ def test_location_when_it_holds_credentials_never_shows_them() -> None:
     with pytest.raises(ConfigError) as caught:
         parse_location("s3://AKIA:s3cr3t@bucket/x")
     assert "s3cr3t" not in str(caught.value)
+    with pytest.raises(ConfigError) as caught:
+        parse_location("abfss://me:s3cr3t@acc.dfs.core.windows.net/x?sig=s3cr3t")
+    assert "s3cr3t" not in str(caught.value)
+    assert display("abfss://c@a/x?sig=s3cr3t") == "abfss://c@a/x?***"
     assert display("ftp://me:s3cr3t@host/x?sig=s3cr3t") == "ftp://***@host/x?***"
     assert "s3cr3t" not in str(parse_location("ftp://me:s3cr3t@host/x"))
 

@@ -1,0 +1,69 @@
+"""The same pipeline with everything in Azure's or Google's store, killed and run again."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+import pytest
+from support.azurite import ACCOUNT
+from support.cloud_pipeline import ids_in, ids_of, land, make_table, run_and_be_killed
+
+import lakestream as ls
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A place of one's own in a cloud: its root as users write it, and the options for it."""
+
+    root: str
+    options: dict[str, str]
+
+
+@pytest.fixture(params=["az", "abfss"])
+def cloud(request: pytest.FixtureRequest) -> Cloud:
+    folder = f"pipeline {uuid.uuid4().hex[:8]}"
+    server = request.getfixturevalue("azurite_server")
+    place = f"{server.container}@{ACCOUNT}.dfs.core.windows.net"
+    root = f"az://{server.container}" if request.param == "az" else f"abfss://{place}"
+    return Cloud(f"{root}/{folder}", server.options)
+
+
+def test_pipeline_when_all_lies_in_a_cloud_then_each_row_is_there_once(cloud: Cloud) -> None:
+    land(cloud.root, cloud.options, range(5))
+    table = make_table(cloud.root, cloud.options)
+
+    first = table.run()
+    land(cloud.root, cloud.options, range(5, 7))
+    second = table.run()
+
+    assert [each.files for each in first + second] == [2, 2, 1, 2]
+    assert ids_in(table) == ids_of(range(7))
+    assert table.run() == []
+    assert [each.state for each in table.files()] == ["committed"] * 7
+    row = next(each for each in table.read().read_all().to_pylist() if each["id"] == 0)
+    encoded = cloud.root.replace(" ", "%20")
+    assert row["_metadata"]["file_path"] == f"{encoded}/landing/day%3D0/a%20b%20%C3%BC.json"
+
+    followed = ls.read_delta(f"{cloud.root}/bronze", storage_options=cloud.options)
+
+    @ls.streaming_table(f"{cloud.root}/silver", storage_options=cloud.options)
+    def silver() -> ls.Stream:
+        return followed.filter("id % 2 = 0").select("id")
+
+    silver.run()
+    assert ids_in(silver) == [each for each in ids_of(range(7)) if each % 2 == 0]
+
+
+@pytest.mark.parametrize("line", ["sink_commit", "commit_log"])
+def test_pipeline_when_killed_in_a_cloud_then_a_second_run_completes_it(
+    cloud: Cloud, line: str
+) -> None:
+    land(cloud.root, cloud.options, range(5))
+    run_and_be_killed(cloud.root, cloud.options, line)
+    table = make_table(cloud.root, cloud.options)
+
+    assert ids_in(table) == ids_of(range(2 if line == "sink_commit" else 4))
+    table.run()
+
+    assert ids_in(table) == ids_of(range(5))
