@@ -46,8 +46,8 @@ class _Reader:
         """Declare the columns.
 
         Args:
-            schema: DDL text, a ``StructType`` of PySpark, a ``pyarrow.Schema`` or anything with
-                ``__arrow_c_schema__``.
+            schema: DDL text, a ``StructType`` of ours or PySpark's, a ``pyarrow.Schema`` or
+                anything with ``__arrow_c_schema__``.
 
         Raises:
             ConfigError, PlanError: It is none of these.
@@ -195,7 +195,7 @@ def _struct(schema: object, where: str) -> t.Struct:
     if callable(as_json):
         found = t.from_json(as_json())
         if isinstance(found, t.Struct):
-            return found
+            return t.schema_of_ddl(t.schema_ddl(found))  # names each column once
     elif hasattr(schema, "__arrow_c_schema__"):
         from lakestream.plan.arrow_types import spark_schema
 
