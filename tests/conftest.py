@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from support import azurite
+from support import azurite, gcs_double
 from support.azurite import AzuriteServer
+from support.gcs_double import GcsServer
 
 pytest_plugins = ["support.required_legs"]
 
@@ -79,6 +80,12 @@ def azurite_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Azurite
     if programs is None:
         pytest.skip("npm and node, which azurite needs, are not here")
     with azurite.serving(programs, tmp_path_factory.mktemp("azurite") / "log") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[GcsServer]:
+    with gcs_double.serving() as server:
         yield server
 
 

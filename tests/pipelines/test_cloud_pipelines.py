@@ -20,9 +20,12 @@ class Cloud:
     options: dict[str, str]
 
 
-@pytest.fixture(params=["az", "abfss"])
+@pytest.fixture(params=["az", "abfss", "gs"])
 def cloud(request: pytest.FixtureRequest) -> Cloud:
     folder = f"pipeline {uuid.uuid4().hex[:8]}"
+    if request.param == "gs":
+        google = request.getfixturevalue("gcs_server")
+        return Cloud(f"gs://{google.bucket}/{folder}", google.options)
     server = request.getfixturevalue("azurite_server")
     place = f"{server.container}@{ACCOUNT}.dfs.core.windows.net"
     root = f"az://{server.container}" if request.param == "az" else f"abfss://{place}"

@@ -13,6 +13,7 @@ import pytest
 import s3fs
 from conftest import MotoServer
 from support.azurite import ACCOUNT, AzuriteServer
+from support.gcs_double import GcsServer
 
 from lakestream.errors import ConfigError, StorageUnavailableError, UnsafeLogStoreError
 from lakestream.storage import stores
@@ -74,6 +75,13 @@ class TestAzureReadStore(ReadStoreContract):
         return _object_landing(uri, options)
 
 
+class TestGoogleReadStore(ReadStoreContract):
+    @pytest.fixture
+    def landing(self, gcs_server: GcsServer) -> Landing:
+        options = StorageOptions.of(gcs_server.options, where="test")
+        return _object_landing(f"gs://{gcs_server.bucket}/{secrets.token_hex(4)}/in x", options)
+
+
 class TestS3fsReadStore(ReadStoreContract):
     @pytest.fixture
     def landing(self, moto_server: MotoServer) -> Landing:
@@ -121,6 +129,14 @@ class TestAzureLogStore(LogStoreContract):
         options = StorageOptions.of(azurite_server.options, where="test")
         account = f"{azurite_server.container}@{ACCOUNT}.dfs.core.windows.net"
         return stores.open_log_store(f"abfss://{account}/{secrets.token_hex(4)}/_check", options)
+
+
+class TestGoogleLogStore(LogStoreContract):
+    @pytest.fixture
+    def store(self, gcs_server: GcsServer) -> LogStore:
+        options = StorageOptions.of(gcs_server.options, where="test")
+        uri = f"gcs://{gcs_server.bucket}/{secrets.token_hex(4)}/_lakestream"
+        return stores.open_log_store(uri, options)
 
 
 def test_memory_store_when_opened_twice_by_name_has_the_same_objects() -> None:
