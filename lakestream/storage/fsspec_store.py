@@ -61,7 +61,7 @@ class FsspecReadStore:
         """List files below ``prefix``. fsspec holds the whole listing in memory."""
         top = f"{self._root}/{prefix}".rstrip("/") if prefix else self._root
         skip = len(self._root) + 1
-        with _mapping_errors(self.uri):
+        with mapping_errors(self.uri):
             self._filesystem.invalidate_cache()
             found: Mapping[str, Mapping[str, Any]] = self._filesystem.find(
                 top, detail=True, **_told_of_errors(self._filesystem)
@@ -82,8 +82,8 @@ class FsspecReadStore:
 
     def head(self, key: str) -> ObjectInfo:
         """Look one file up, past fsspec's cache."""
-        path = self._path(key)
-        with _mapping_errors(self._where(key)):
+        path = self.path_of(key)
+        with mapping_errors(self._where(key)):
             self._filesystem.invalidate_cache(path.rpartition("/")[0])
             found = self._filesystem.info(path)
         if found.get("type") != "file":
@@ -96,14 +96,14 @@ class FsspecReadStore:
         Cost: two requests.
         """
         stop = info.size_bytes if end is None else min(end, info.size_bytes)
-        with _mapping_errors(self._where(info.key)):
+        with mapping_errors(self._where(info.key)):
             data: bytes = (
-                self._filesystem.cat_file(self._path(info.key), start=start, end=stop)
+                self._filesystem.cat_file(self.path_of(info.key), start=start, end=stop)
                 if start < stop
                 else b""
             )
         now = self.head(info.key)
-        if _version(now) != _version(info) or len(data) != max(stop - start, 0):
+        if version_of(now) != version_of(info) or len(data) != max(stop - start, 0):
             raise ObjectChangedError(
                 "the file is not the version that was found",
                 where=self._where(info.key),
@@ -119,7 +119,8 @@ class FsspecReadStore:
             self.get, infos, threads=_READS_IN_FLIGHT, max_buffered_bytes=max_buffered_bytes
         )
 
-    def _path(self, key: str) -> str:
+    def path_of(self, key: str) -> str:
+        """Give a file's path as the filesystem writes it."""
         if any(part in {"", ".", ".."} for part in key.split("/")):
             raise ObjectNotFoundError("not a key below the root", where=repr(key))
         return f"{self._root}/{key}"
@@ -175,7 +176,7 @@ def _time(found: object) -> datetime:
             return _UNKNOWN_TIME
 
 
-def _version(info: ObjectInfo) -> tuple[object, ...]:
+def version_of(info: ObjectInfo) -> tuple[object, ...]:
     """Give what tells versions apart: the tag where there is one, else size and time."""
     return (info.etag or info.modified, info.size_bytes, info.version)
 
@@ -203,7 +204,8 @@ def _raise_unless_missing(error: OSError) -> None:
 
 
 @contextmanager
-def _mapping_errors(where: str) -> Iterator[None]:
+def mapping_errors(where: str) -> Iterator[None]:
+    """Raise our error for what a filesystem raises inside."""
     try:
         yield
     except (LakestreamError, GeneratorExit):

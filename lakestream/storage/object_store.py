@@ -162,6 +162,11 @@ class ObjectStore:
             paths = [self._prefix + key for key in keys[start : start + _DELETE_MANY]]
             self._asked(self._uri, partial(_delete, self._store, paths))
 
+    def copy(self, key: str, target: str) -> None:
+        """Copy an object within the bucket; one that is there is overwritten."""
+        source, copied = self._prefix + key, self._prefix + target
+        self._asked(self._where(key), lambda: obstore.copy(self._store, source, copied))
+
     def _asked(self, where: str, call: Callable[[], _T]) -> _T:
         """Make a call that may be made twice, again when its reply broke off; raise our errors."""
 
