@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from lakestream.errors import ConfigError, UnknownOptionError, UnsupportedOptionError
 from lakestream.spark.option_row import Row
+from lakestream.storage.location import EnvPath
 from lakestream.storage.option_names import known_names
 
 
@@ -76,6 +77,8 @@ class OptionTable:
     def _typed(self, name: str, value: object, row: Row) -> object:
         if row.name in self._own and not isinstance(value, str):
             return value
+        if row.late and isinstance(value, EnvPath):
+            return row.read(value)
         written = self._text(name, value)
         if not row.to:
             if row.accepts(written):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from lakestream.spark.option_values import text
 
@@ -30,7 +30,7 @@ class Row:
 
     name: str
     to: str = ""
-    read: Callable[[str], object] = text
+    read: Callable[[Any], object] = text
     only: tuple[str, ...] | None = ()
     why: str = ""
     instead: str = "leave it out"
@@ -43,6 +43,11 @@ class Row:
         if self.why == NOT_BUILT:
             return "open"
         return "declined" if self.only == () else "accepted"
+
+    @property
+    def late(self) -> bool:
+        """Whether ``ls.env`` may stand as its value, to be resolved by a run."""
+        return bool(self.storage_option)
 
     @property
     def storage_option(self) -> str:

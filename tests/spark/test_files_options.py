@@ -19,27 +19,18 @@ from lakestream.spark import spark
 from lakestream.spark.files_options import AUTO_LOADER, FORMATS, NO_FORMATS, OWN, SHARED, SPARK
 from lakestream.spark.files_reader import files_rows
 from lakestream.spark.option_row import Row
+from lakestream.spark.option_values import switch
 
 #: Given by the builder itself, not as options.
 BUILDER: Final = {"path", "schema", "format_options"}
-#: For each typed option a text that Spark code may give, and the value that it must become.
+#: For each typed option but the switches a text that Spark code may give, and its typed value.
 EXAMPLES: Final[dict[str, tuple[str, object]]] = {
-    "allow_non_numeric_numbers": ("false", False),
-    "allow_overwrites": ("true", True),
     "column_name_of_corrupt_record": ("_bad", "_bad"),
     "comment": ("#", "#"),
     "date_format": ("dd.MM.yyyy", "dd.MM.yyyy"),
-    "drop_field_if_all_null": ("true", True),
     "empty_value": ("-", "-"),
     "encoding": ("ISO-8859-1", "ISO-8859-1"),
     "escape": ("~", "~"),
-    "header": ("False", False),
-    "ignore_leading_white_space": ("true", True),
-    "ignore_missing_files": ("true", True),
-    "ignore_trailing_white_space": ("true", True),
-    "include_existing_files": ("false", False),
-    "infer_timestamp": ("true", True),
-    "infer_types": ("true", True),
     "line_sep": ("|", "|"),
     "max_bytes_per_trigger": ("10g", "10g"),
     "max_columns": ("12", 12),
@@ -47,26 +38,19 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "mode": ("FAILFAST", "failfast"),
     "modified_after": ("2026-01-01 00:00:00", datetime(2026, 1, 1, tzinfo=UTC)),
     "modified_before": ("2026-01-01T00:00:00+00:00", datetime(2026, 1, 1, tzinfo=UTC)),
-    "multi_line": ("true", True),
     "nan_value": ("nan", "nan"),
     "negative_inf": ("-oo", "-oo"),
     "null_value": ("NULL", "NULL"),
     "partition_columns": ("year, month", ["year", "month"]),
     "path_glob_filter": ("*.json", "*.json"),
     "positive_inf": ("oo", "oo"),
-    "prefer_date": ("false", False),
-    "prefers_decimal": ("true", True),
-    "primitives_as_string": ("true", True),
     "quote": ("'", "'"),
-    "reader_case_sensitive": ("false", False),
-    "recursive": ("false", False),
     "rescued_data_column": ("_rest", "_rest"),
     "schema_evolution": ("failOnNewColumns", "fail_on_new_columns"),
     "schema_hints": ("price DECIMAL(10,2)", "price DECIMAL(10,2)"),
     "sep": (";", ";"),
     "skip_rows": ("2", 2),
     "timestamp_format": ("dd.MM.yyyy HH:mm", "dd.MM.yyyy HH:mm"),
-    "whole_text": ("true", True),
 }
 
 
@@ -114,6 +98,14 @@ def typed(format_name: str, **options: Any) -> FilesDescription:
     return describe_files("/landing", format=format_name, format_options=own, **rest)
 
 
+def example(name: str, row: Row) -> tuple[str, object]:
+    """Give a text for an option and the value that it must become; of a switch the unusual one."""
+    if row.read is not switch:
+        return EXAMPLES[row.to]
+    usual = typed(name, **{row.to: True}) == typed(name)
+    return ("False", False) if usual else ("true", True)
+
+
 def ids(value: object) -> str | None:
     return value.name if isinstance(value, Row) else None
 
@@ -147,7 +139,7 @@ def test_table_when_names_are_counted_then_each_is_there_once(
 
 @pytest.mark.parametrize(("name", "row"), MAPPED, ids=ids)
 def test_option_when_given_as_text_then_it_is_the_typed_one(name: str, row: Row) -> None:
-    text, value = EXAMPLES[row.to]
+    text, value = example(name, row)
 
     found = described(name, (row.name, text))
 
@@ -157,7 +149,7 @@ def test_option_when_given_as_text_then_it_is_the_typed_one(name: str, row: Row)
 
 @pytest.mark.parametrize(("name", "row"), MAPPED, ids=ids)
 def test_option_when_in_another_case_then_it_is_the_same(name: str, row: Row) -> None:
-    text = EXAMPLES[row.to][0]
+    text, _ = example(name, row)
 
     assert described(name, (row.name.upper(), text)) == described(name, (row.name, text))
 
@@ -209,6 +201,15 @@ def test_option_when_it_is_a_storage_option_then_it_goes_with_the_others() -> No
     assert found == typed(
         "json", storage_options={"aws_region": "eu-central-1", "aws_endpoint": "http://x"}
     )
+
+
+@pytest.mark.parametrize("name", ["cloudFiles.awsSecretKey", "aws_secret_access_key"])
+def test_option_when_of_the_store_then_it_may_be_resolved_late(name: str) -> None:
+    found = described("json", (name, ls.env("SECRET")))
+
+    assert found == typed("json", storage_options={"aws_secret_access_key": ls.env("SECRET")})
+    with pytest.raises(ConfigError, match="cannot be a EnvPath"):
+        described("json", ("multiLine", ls.env("SECRET")))
 
 
 def test_option_when_misspelt_then_near_names() -> None:
