@@ -55,6 +55,14 @@ class JsonOptions(FilesOptions, total=False):
     drop_field_if_all_null: bool
     timestamp_format: str | None
     date_format: str | None
+    encoding: str
+    line_sep: str | None
+    allow_comments: bool
+    allow_single_quotes: bool
+    allow_unquoted_field_names: bool
+    allow_unquoted_control_chars: bool
+    allow_backslash_escaping_any_character: bool
+    allow_numeric_leading_zeros: bool
 
 
 class CsvOptions(FilesOptions, total=False):

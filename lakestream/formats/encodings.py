@@ -8,9 +8,13 @@ what the byte was can still be seen in quarantine.
 from __future__ import annotations
 
 import codecs
+from collections.abc import Iterable, Iterator
 from typing import Final
 
+import msgspec
+
 from lakestream.errors import ConfigError, near_names
+from lakestream.formats.base import FileChunk, Sample
 
 _UTF8_BOM: Final = b"\xef\xbb\xbf"
 #: Encodings in two byte orders: the mark at a file's start that says the order is not the usual.
@@ -88,3 +92,30 @@ class Utf8Reader:
             return b""
         self._start = None
         return data.removeprefix(_UTF8_BOM)
+
+
+def utf8_chunks(chunks: Iterable[FileChunk], encoding: str) -> Iterable[FileChunk]:
+    """Give chunks of files in an encoding as chunks in UTF-8; of UTF-8 the same."""
+    return chunks if encoding == "utf-8" else _decoded_chunks(chunks, encoding)
+
+
+def _decoded_chunks(chunks: Iterable[FileChunk], encoding: str) -> Iterator[FileChunk]:
+    reader = Utf8Reader(encoding)
+    for chunk in chunks:
+        if chunk.failure is None:
+            data = reader.read(chunk.data, last=chunk.last)
+            yield msgspec.structs.replace(chunk, data=data)
+        else:
+            yield chunk
+        if chunk.last or chunk.failure is not None:
+            reader = Utf8Reader(encoding)
+
+
+def utf8_samples(samples: Iterable[Sample], encoding: str) -> Iterable[Sample]:
+    """Give samples in an encoding as others in UTF-8; of UTF-8 the same."""
+    if encoding == "utf-8":
+        return samples
+    return (
+        Sample(each.uri, Utf8Reader(encoding).read(each.data, last=each.whole), each.whole)
+        for each in samples
+    )

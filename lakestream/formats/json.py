@@ -32,18 +32,20 @@ Blank lines are no records, but count in line numbers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import ClassVar
 
 import msgspec
 
-from lakestream.errors import SchemaRejectedError
+from lakestream.errors import ConfigError, SchemaRejectedError
 from lakestream.formats.base import DecodedBatch, DecodePlan, FileChunk, Outcomes, Sample
+from lakestream.formats.encodings import canonical_encoding, utf8_chunks, utf8_samples
 from lakestream.formats.infer import InferenceRules
-from lakestream.formats.json_blocks import document_blocks, line_blocks
+from lakestream.formats.json_blocks import Block, document_blocks, line_blocks, separated_blocks
 from lakestream.formats.json_decode import BlockDecoder, Delivery
 from lakestream.formats.json_exact import ExactRules
 from lakestream.formats.json_infer import infer_schema
+from lakestream.formats.json_lenient import Leniency
 from lakestream.formats.json_pipeline import in_order
 from lakestream.formats.json_scalars import time_pattern
 from lakestream.formats.json_validator import Validator
@@ -73,9 +75,24 @@ class JsonFormat(msgspec.Struct, frozen=True):
             empty arrays or objects, in the whole sample.
         timestamp_format: A Spark datetime pattern instead of ISO 8601; reads slower.
         date_format: The same for dates.
+        encoding: Of the files; bytes that it does not have make a record bad.
+        line_sep: What ends a record instead of a line end, which is white space then.
+        allow_comments: Pass over ``/* ... */`` and ``// ...``.
+        allow_single_quotes: Take texts and names in single quotes. (Spark does so unless it is
+            told not to; here it is asked for.)
+        allow_unquoted_field_names: Take names without quotes.
+        allow_unquoted_control_chars: Take control characters as they are in texts.
+        allow_backslash_escaping_any_character: Read a backslash before a character that it does
+            not escape in JSON as that character.
+        allow_numeric_leading_zeros: Take numbers that begin with zeros.
+
+    A record that needs one of the last six is read about ten times slower than a strict one.
+    What it holds beside its columns is rescued as strict JSON; should it be bad all the same, it
+    goes to quarantine as it stood.
 
     Raises:
-        ConfigError: A pattern cannot be read.
+        ConfigError: A pattern cannot be read, there is no such encoding, or options exclude
+            each other.
     """
 
     multi_line: bool = False
@@ -86,13 +103,33 @@ class JsonFormat(msgspec.Struct, frozen=True):
     drop_field_if_all_null: bool = False
     timestamp_format: str | None = None
     date_format: str | None = None
+    encoding: str = "utf-8"
+    line_sep: str | None = None
+    allow_comments: bool = False
+    allow_single_quotes: bool = False
+    allow_unquoted_field_names: bool = False
+    allow_unquoted_control_chars: bool = False
+    allow_backslash_escaping_any_character: bool = False
+    allow_numeric_leading_zeros: bool = False
 
     compressible: ClassVar[bool] = True
     fixed_schema: ClassVar[Struct | None] = None
     name: ClassVar[str] = "json"
 
     def __post_init__(self) -> None:
-        """Read the patterns, so that a wrong one is an error where it is written."""
+        """Check the options, so that a wrong one is an error where it is written."""
+        canonical = canonical_encoding(self.encoding, where="option encoding")
+        msgspec.structs.force_setattr(self, "encoding", canonical)
+        if self.line_sep == "":
+            raise ConfigError(
+                "line_sep is empty", where="option line_sep", fix="leave it out, or name one"
+            )
+        if self.multi_line and self.line_sep is not None:
+            raise ConfigError(
+                "line_sep and multi_line exclude each other",
+                where="option line_sep",
+                fix="leave line_sep out: with multi_line a file is one document",
+            )
         for option in ("timestamp_format", "date_format"):
             pattern = getattr(self, option)
             if pattern is not None:
@@ -117,9 +154,11 @@ class JsonFormat(msgspec.Struct, frozen=True):
             SchemaRejectedError: The schema is over a limit.
         """
         return infer_schema(
-            samples,
+            utf8_samples(samples, self.encoding),
             self._rules(types=infer_types and not self.primitives_as_string),
+            self._lenient,
             multi_line=self.multi_line,
+            separator=self._separator,
             drop_empty=self.drop_field_if_all_null,
         )
 
@@ -139,10 +178,32 @@ class JsonFormat(msgspec.Struct, frozen=True):
         _check_map_keys(plan.schema)
         check_limits(plan.schema, where="the schema to read")
         decoder = BlockDecoder(plan, self._exact_rules(plan), self._validator(plan))
-        cut = document_blocks if self.multi_line else line_blocks
         delivery = Delivery(outcomes)
-        for parsed in in_order(cut(chunks), decoder.decode):
+        blocks = self._blocks(utf8_chunks(chunks, self.encoding))
+        for parsed in in_order(blocks, decoder.decode):
             yield from delivery.deliver(parsed)
+
+    def _blocks(self, chunks: Iterable[FileChunk]) -> Generator[Block, None, None]:
+        if self.multi_line:
+            return document_blocks(chunks, self._lenient)
+        if self._separator is not None:
+            return separated_blocks(chunks, self._separator)
+        return line_blocks(chunks)
+
+    @property
+    def _separator(self) -> bytes | None:
+        return None if self.line_sep in (None, "\n") else self.line_sep.encode()
+
+    @property
+    def _lenient(self) -> Leniency:
+        return Leniency(
+            comments=self.allow_comments,
+            single_quotes=self.allow_single_quotes,
+            unquoted_field_names=self.allow_unquoted_field_names,
+            unquoted_control_chars=self.allow_unquoted_control_chars,
+            backslash_escaping_any_character=self.allow_backslash_escaping_any_character,
+            numeric_leading_zeros=self.allow_numeric_leading_zeros,
+        )
 
     def _rules(self, *, types: bool = True) -> InferenceRules:
         return InferenceRules(
@@ -160,6 +221,7 @@ class JsonFormat(msgspec.Struct, frozen=True):
             inference=self._rules(types=plan.infer_types and not self.primitives_as_string),
             timestamp_format=self.timestamp_format,
             date_format=self.date_format,
+            lenient=self._lenient,
         )
 
     def _validator(self, plan: DecodePlan) -> Validator:

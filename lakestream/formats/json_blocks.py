@@ -15,6 +15,9 @@ import msgspec
 
 from lakestream.errors import LakestreamError
 from lakestream.formats.base import FileChunk, Fit, InputFile
+from lakestream.formats.encodings import Utf8Reader
+from lakestream.formats.json_lenient import Leniency
+from lakestream.formats.lines import LineSplitter
 from lakestream.limits import MAX_RECORD_BYTES
 from lakestream.plan.types import Struct
 
@@ -23,6 +26,7 @@ BLOCK_BYTES: Final = 2**20
 _KEPT_OF_OVERLONG: Final = 64 * 2**10
 BOM: Final = b"\xef\xbb\xbf"
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
+_RAW: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
 class Part(msgspec.Struct, gc=False):
@@ -45,7 +49,8 @@ class Block(msgspec.Struct):
     Args:
         data: The records, each followed by a line end.
         parts: Whose lines they are, in order.
-        records: The same as single records where they are not lines (``multi_line``).
+        records: The same as single records where they are not lines (``multi_line``,
+            ``line_sep``).
         overlong: True when this is the beginning of one record over the limit.
         failures: Files that could not be read on, at this place in the order.
         fits: The schema that each record is known to fit already, alone on its line.
@@ -213,8 +218,33 @@ def line_blocks(
     yield from cutter.flush()
 
 
+def separated_blocks(
+    chunks: Iterable[FileChunk], separator: bytes, block_bytes: int = BLOCK_BYTES
+) -> Generator[Block, None, None]:
+    """Cut records that end with a separator of their own; line ends are white space then.
+
+    A record's "line" is its 1-based number in the file.
+    """
+    splitter, reader = LineSplitter(separator), Utf8Reader("utf-8")
+    for chunk in chunks:
+        if chunk.failure is not None:
+            yield Block(failures=[(chunk.file, chunk.failure)])
+            splitter, reader = LineSplitter(separator), Utf8Reader("utf-8")
+            continue
+        data = reader.read(chunk.data, last=chunk.last)
+        for lines in splitter.feed(data, last=chunk.last):
+            if lines.oversized:
+                part = Part(chunk.file, lines.line, 1)
+                yield Block(lines.data[:_KEPT_OF_OVERLONG], [part], overlong=True)
+            else:
+                records = lines.data.split(separator)
+                yield from _record_blocks(chunk.file, lines.line, records, block_bytes)
+        if chunk.last:
+            splitter, reader = LineSplitter(separator), Utf8Reader("utf-8")
+
+
 def document_blocks(
-    chunks: Iterable[FileChunk], block_bytes: int = BLOCK_BYTES
+    chunks: Iterable[FileChunk], lenient: Leniency, block_bytes: int = BLOCK_BYTES
 ) -> Generator[Block, None, None]:
     """Cut whole files: a JSON array gives its elements, anything else is one record.
 
@@ -224,24 +254,41 @@ def document_blocks(
         if chunk.failure is not None:
             yield Block(failures=[(chunk.file, chunk.failure)])
             continue
-        records = document_records(chunk.data)
-        first = 1
-        while records:
-            taken = _take_records(records, block_bytes)
-            yield _record_block(chunk.file, first, records[:taken])
-            first += taken
-            del records[:taken]
+        records = document_records(chunk.data, lenient)
+        yield from _record_blocks(chunk.file, 1, records, block_bytes)
 
 
-def document_records(data: bytes) -> list[bytes]:
+def document_records(data: bytes, lenient: Leniency) -> list[bytes]:
     """Split a document into records."""
     data = data.removeprefix(BOM)
+    if lenient and not _is_json(data):
+        strict = lenient.strict(data)
+        if strict is not None and (not strict or _is_json(strict)):
+            data = strict
     if data.lstrip()[:1] == b"[":
         try:
             return [bytes(each) for each in _RAW_ARRAY.decode(data)]
         except (msgspec.MsgspecError, RecursionError):
             return [data]
     return [data] if data.strip() else []
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        _RAW.decode(data)
+    except (msgspec.MsgspecError, RecursionError):
+        return False
+    return True
+
+
+def _record_blocks(
+    file: InputFile, first: int, records: list[bytes], block_bytes: int
+) -> Iterator[Block]:
+    while records:
+        taken = _take_records(records, block_bytes)
+        yield _record_block(file, first, records[:taken])
+        first += taken
+        del records[:taken]
 
 
 def _take_records(records: list[bytes], block_bytes: int) -> int:

@@ -238,6 +238,8 @@ class BlockDecoder:
             found = self._exact.rewrite(record, file.uri)
         except BadLineError as error:
             return self._take_bad(judged, file, line, record, error)
+        if found is None:
+            return None
         if found.unknown is not None and self._plan.unknown == "fail":
             raise NewColumnsError(
                 f"field {found.unknown!r} is not in the schema",

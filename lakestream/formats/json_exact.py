@@ -22,6 +22,7 @@ from lakestream.formats.infer import (
     kind_of,
     merge_kinds,
 )
+from lakestream.formats.json_lenient import Leniency
 from lakestream.formats.json_scalars import (
     date_text,
     decimal_text,
@@ -42,6 +43,7 @@ _TEXT: Final = msgspec.json.Decoder(str)
 _ANY: Final = msgspec.json.Decoder(Any, float_hook=FloatLiteral)
 _encode: Final = msgspec.json.encode
 _NULL: Final = b"null"
+MALFORMED: Final = "malformed_json"
 _NOT_NUMBERS: Final = (b'"', b"{", b"[", b"t", b"f")
 #: Inside arrays and maps nothing is rescued by its own name: the whole value is.
 _ITEM: Final = "element"
@@ -79,6 +81,7 @@ class ExactRules(msgspec.Struct, frozen=True):
         inference: How drift is typed.
         timestamp_format: A datetime pattern, or None for ISO.
         date_format: The same for dates.
+        lenient: What is taken beside strict JSON.
     """
 
     rescued_column: str | None = None
@@ -90,6 +93,7 @@ class ExactRules(msgspec.Struct, frozen=True):
     inference: InferenceRules = msgspec.field(default_factory=InferenceRules)
     timestamp_format: str | None = None
     date_format: str | None = None
+    lenient: Leniency = Leniency()
 
 
 class Found(msgspec.Struct):
@@ -142,18 +146,27 @@ class ExactPath:
         self._zoned = has_zoned_times(schema)
         self._extends = rules.case_sensitive and not has_decimals(schema)
 
-    def rewrite(self, line: bytes, file_uri: str) -> ExactLine:
+    def rewrite(self, line: bytes, file_uri: str) -> ExactLine | None:
         """Give a line as the column parser is to see it.
 
         Args:
             line: One record, without line end.
             file_uri: For the rescued data.
 
+        Returns:
+            The line, or None when it holds comments alone.
+
         Raises:
             BadLineError: It is no record.
         """
         found = Found()
-        fields = _record(line)
+        try:
+            fields = _record(line)
+        except BadLineError as error:
+            line = self._strict(line, error)
+            if not line:
+                return None
+            fields = _record(line)
         try:
             if self._only_has_more(line, fields):
                 self._keep_more(fields, found)
@@ -170,6 +183,15 @@ class ExactPath:
         drift = t.Struct(tuple(found.drift.items())) if found.drift else None
         rescued = column is not None and bool(found.rescued)
         return ExactLine(_object(members), rescued, found.unknown, drift)
+
+    def _strict(self, line: bytes, error: BadLineError) -> bytes:
+        """Give a malformed line as strict JSON, if the options allow what is odd about it."""
+        if not self._rules.lenient or error.code != MALFORMED:
+            raise error
+        strict = self._rules.lenient.strict(line)
+        if strict is None:
+            raise error
+        return strict
 
     def _only_has_more(self, line: bytes, fields: Mapping[str, msgspec.Raw]) -> bool:
         """Tell whether a line would be clean, were it not for fields beside its columns.
@@ -389,7 +411,7 @@ def _record(line: bytes) -> dict[str, msgspec.Raw]:
     except msgspec.DecodeError as error:
         if isinstance(error, msgspec.ValidationError) and _is_json(line):
             raise BadLineError("not_an_object", "the record is JSON, but not an object") from error
-        raise BadLineError("malformed_json", "the record is not one JSON object") from error
+        raise BadLineError(MALFORMED, "the record is not one JSON object") from error
 
 
 def _is_json(line: bytes) -> bool:

@@ -25,6 +25,7 @@ from lakestream.formats.infer import (
     settled,
 )
 from lakestream.formats.json_blocks import BOM, document_records
+from lakestream.formats.json_lenient import Leniency
 from lakestream.formats.json_validator import REFUSALS, Validator
 from lakestream.formats.schema import check_limits
 from lakestream.plan import types as t
@@ -37,8 +38,9 @@ _VALIDATOR: Final = Validator(forbid_unknown=True)
 class _Inference:
     """The schema so far."""
 
-    def __init__(self, rules: InferenceRules) -> None:
+    def __init__(self, rules: InferenceRules, lenient: Leniency) -> None:
         self._rules = rules
+        self._lenient = lenient
         self.kind: t.SparkType = t.VOID
         self._walked = 0
         self._decoder: msgspec.json.Decoder[msgspec.Struct] | None = None
@@ -91,7 +93,7 @@ class _Inference:
 
     def _walk(self, record: bytes) -> None:
         try:
-            value = _ANY.decode(record)
+            value = self._value(record)
             if not isinstance(value, dict):
                 return
             merged = merge_kinds(self.kind, kind_of(value, self._rules))
@@ -105,6 +107,15 @@ class _Inference:
                 self._make_decoder()
         if self._decoder is None and self._walked >= _WALKED_FIRST:
             self._make_decoder()
+
+    def _value(self, record: bytes) -> Any:  # noqa: ANN401 - whatever JSON holds
+        try:
+            return _ANY.decode(record)
+        except msgspec.DecodeError:
+            strict = self._lenient.strict(record) if self._lenient else None
+            if strict is None:
+                raise
+            return _ANY.decode(strict)
 
     def _check_limits(self) -> None:
         if isinstance(self.kind, t.Struct):
@@ -150,15 +161,30 @@ def _is_empty(kind: t.SparkType) -> bool:
             return kind == t.VOID
 
 
+def _records(sample: Sample, lenient: Leniency, separator: bytes | None) -> list[bytes]:
+    if separator is None:
+        return document_records(sample.data, lenient) if sample.whole else []
+    records = sample.data.removeprefix(BOM).split(separator)
+    return records if sample.whole else records[:-1]
+
+
 def infer_schema(
-    samples: Iterable[Sample], rules: InferenceRules, *, multi_line: bool, drop_empty: bool
+    samples: Iterable[Sample],
+    rules: InferenceRules,
+    lenient: Leniency,
+    *,
+    multi_line: bool,
+    separator: bytes | None,
+    drop_empty: bool,
 ) -> t.Struct:
     """Find the columns of samples.
 
     Args:
         samples: The beginnings of files; an unfinished last line is not looked at.
         rules: What is guessed.
+        lenient: What is taken beside strict JSON.
         multi_line: Whether a file is one document or array.
+        separator: What ends a record, or None for line ends.
         drop_empty: Whether columns that are null or empty everywhere are left out.
 
     Raises:
@@ -167,10 +193,10 @@ def infer_schema(
 
     Cost: about 0.3 CPU s for 55 MB of records that look alike.
     """
-    found = _Inference(rules)
+    found = _Inference(rules, lenient)
     for sample in samples:
-        if multi_line:
-            for record in document_records(sample.data) if sample.whole else ():
+        if multi_line or separator is not None:
+            for record in _records(sample, lenient, separator):
                 found.see_record(record)
         else:
             found.see_sample(sample)

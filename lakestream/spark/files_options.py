@@ -159,6 +159,11 @@ _MERGED: Final = Row(
     only=("true",),
     why="the schemas of the sampled files are always merged",
 )
+_LOCALE: Final = Row(
+    "locale",
+    only=("en-us", "us"),
+    why="date_format and timestamp_format take numbers only, no names of months or days",
+)
 _REBASED: Final = "values are never rebased between calendars"
 
 #: Options of one format, by format.
@@ -171,16 +176,21 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
         Row("primitivesAsString", "primitives_as_string", switch),
         Row("dropFieldIfAllNull", "drop_field_if_all_null", switch),
         *_DATES,
-        Row("allowBackslashEscapingAnyCharacter", only=("false",), why=NOT_BUILT),
-        Row("allowComments", only=("false",), why=NOT_BUILT),
-        Row("allowNumericLeadingZeros", only=("false",), why=NOT_BUILT),
-        Row("allowSingleQuotes", only=("false",), why=NOT_BUILT),
-        Row("allowUnquotedControlChars", only=("false",), why=NOT_BUILT),
-        Row("allowUnquotedFieldNames", only=("false",), why=NOT_BUILT),
-        Row("encoding", only=("utf-8", "utf8"), why=NOT_BUILT),
-        Row("charset", only=("utf-8", "utf8"), why=NOT_BUILT),
-        Row("lineSep", only=("\n", "\r\n"), why=NOT_BUILT),
-        Row("locale", only=("en-us", "us"), why=NOT_BUILT),
+        Row("allowBackslashEscapingAnyCharacter", "allow_backslash_escaping_any_character", switch),
+        Row("allowComments", "allow_comments", switch),
+        Row("allowNumericLeadingZeros", "allow_numeric_leading_zeros", switch),
+        Row(
+            "allowSingleQuotes",
+            "allow_single_quotes",
+            switch,
+            why="off unless it is given, where Spark has it on",
+        ),
+        Row("allowUnquotedControlChars", "allow_unquoted_control_chars", switch),
+        Row("allowUnquotedFieldNames", "allow_unquoted_field_names", switch),
+        Row("encoding", "encoding"),
+        Row("charset", "encoding"),
+        Row("lineSep", "line_sep"),
+        _LOCALE,
         _VARIANT,
         *_RECORDS,
     ),
@@ -210,7 +220,7 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
         Row("maxColumns", "max_columns", number),
         Row("maxCharsPerColumn", only=("-1",), why=NOT_BUILT),
         Row("enforceSchema", only=("false",), why=NOT_BUILT),
-        Row("locale", only=("en-us", "us"), why=NOT_BUILT),
+        _LOCALE,
         _MERGED,
         Row("parserCaseSensitive", "reader_case_sensitive", switch),
         Row("unescapedQuoteHandling", why=NOT_BUILT),

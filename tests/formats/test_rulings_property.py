@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from support.rulings import csv_files, csv_values, json_files, json_values
+from support.rulings import csv_files, csv_values, json_files, json_options, json_values
 from support.rulings.model import File, Group
 from support.rulings.runs import PATHS, Finding, alone, format_of, infer, plan_for, reused
 
@@ -36,7 +36,7 @@ def _lines_of(name: str, groups: tuple[Group, ...]) -> list[bytes]:
 
 
 LINES = {
-    "json": _lines_of("json", (*json_values.GROUPS, *json_files.GROUPS)),
+    "json": _lines_of("json", (*json_values.GROUPS, *json_files.GROUPS, *json_options.GROUPS)),
     "csv": _lines_of("csv", (*csv_values.GROUPS, *csv_files.GROUPS)),
 }
 

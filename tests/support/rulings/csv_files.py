@@ -32,6 +32,7 @@ LINES: Final = (
     _file("lines", "two records", b"a,b\n1,x\n2,y\n", _A1, _A2),
     _file("no-final-newline", "no line end behind the last record", b"a,b\n1,x\n2,y", _A1, _A2),
     _file("crlf", "`\\r\\n` ends lines", b"a,b\r\n1,x\r\n2,y\r\n", _A1, _A2),
+    _file("crlf-count", "and counts once", b"a,b\r\n1,x\r\n9\r\n", _A1, Bad(3, "column_count")),
     _file("cr", "`\\r` ends lines", b"a,b\r1,x\r2,y\r", _A1, _A2),
     _file("mixed-ends", "line ends of all three kinds", b"a,b\r1,x\r\n2,y\n", _A1, _A2),
     _file("blank-lines", "blank lines are no records, but count", b"\na,b\n\n1,x\n \t\n9\n",

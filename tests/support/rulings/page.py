@@ -9,13 +9,14 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from support.rulings import csv_files, csv_values, json_files, json_values
+from support.rulings import csv_files, csv_values, json_files, json_options, json_values
 from support.rulings.model import VALUE_KINDS, Bad, Fails, File, Group, Outcome, Row, Value
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "parsing.md"
 GROUPS: Final = (
     *json_values.GROUPS,
     *json_files.GROUPS,
+    *json_options.GROUPS,
     *csv_values.GROUPS,
     *csv_files.GROUPS,
 )
