@@ -29,8 +29,10 @@ if TYPE_CHECKING:
 
     from lakestream.plan.types import Struct
     from lakestream.query.admin import ResetReport
+    from lakestream.query.file_actions import FileActionReport
     from lakestream.query.overview import TableStatus
     from lakestream.query.progress import QueryProgress
+    from lakestream.sources.files.actions import FileAction, Verb
     from lakestream.sources.files.states import FileState
     from lakestream.sql.scope import Origin
 
@@ -290,6 +292,55 @@ class StreamingTable:
         from lakestream.query import overview
 
         return overview.files(self.definition, SYSTEM_CLOCK)
+
+    def act_on_files(
+        self,
+        verb: Verb,
+        *patterns: str,
+        reason: str,
+        by: str | None = None,
+        again: bool = False,
+        even_planned: bool = False,
+        dry_run: bool = False,
+    ) -> FileActionReport:
+        """Decide about single files; who, when and why is kept beside the ledger.
+
+        Args:
+            verb: ``"mark_done"``: files that wait are never read. ``"quarantine"``: the same, and
+                they are listed in quarantine. ``"replay"``: files that went to quarantine, were
+                skipped, ignored or marked done are read by the next batches, as they are now.
+                ``"forget"``: files that are settled are new to the next discovery that sees them;
+                rows of theirs that are in the table come again.
+            *patterns: Keys, or globs over whole keys (``*`` crosses ``/``).
+            reason: Why, for those who look at it later.
+            by: Who; by default this machine's user.
+            again: A replay takes files, too, whose rows are in the table: they come again.
+            even_planned: Files of a batch that is planned and not committed are set aside, too:
+                how to get a query on that a file stops. If that batch is being written at this
+                moment, it may have them.
+            dry_run: Tell what would be done; change nothing.
+
+        Returns:
+            The files it is about, and of others that match why they are left alone.
+
+        Raises:
+            ConfigError: The table has never run, or an argument does not fit.
+
+        Delivery: exactly once, beside a running query too: what a batch did with a file is
+        committed with it.
+        """
+        from lakestream.query import file_actions
+
+        return file_actions.act(
+            self.definition, SYSTEM_CLOCK, verb, patterns, reason=reason, by=by, again=again,
+            even_planned=even_planned, dry_run=dry_run,
+        )  # fmt: skip
+
+    def file_actions(self) -> list[FileAction]:
+        """Give what was decided about single files, oldest first."""
+        from lakestream.query import file_actions
+
+        return file_actions.decided(self.definition, SYSTEM_CLOCK)
 
     def quarantine(self) -> pa.Table:
         """Give the records and files that went to quarantine: file, line, code, reason, raw."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.markup import escape
 
+from lakestream.cli.file_verbs import FileVerb, decide, print_decided
 from lakestream.cli.output import (
     ERR,
     OUT,
@@ -157,18 +158,54 @@ def status(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
 @app.command()
 def files(
     target: TableArgument,
+    verb: Annotated[
+        FileVerb | None, typer.Argument(help="Decide about the files that match PATTERNS.")
+    ] = None,
+    patterns: Annotated[
+        list[str] | None, typer.Argument(help="Keys, or globs over whole keys.")
+    ] = None,
     *,
     pending: Annotated[bool, typer.Option("--pending", help="Only those not read yet.")] = False,
     quarantined: Annotated[
         bool, typer.Option("--quarantined", help="Only those in quarantine, whole or in part.")
     ] = False,
     path: Annotated[str | None, typer.Option(help="Only keys that match this glob.")] = None,
+    actions: Annotated[
+        bool, typer.Option("--actions", help="Show who decided what, when and why.")
+    ] = False,
+    reason: Annotated[str, typer.Option(help="With a verb: why. Kept for later.")] = "",
+    again: Annotated[
+        bool, typer.Option("--again", help="With replay: also files whose rows are there.")
+    ] = False,
+    even_planned: Annotated[
+        bool,
+        typer.Option("--even-planned", help="Also files of a batch that is planned already."),
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With a verb: say what it would do.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With a verb: do not ask.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Show each discovered file and what became of it."""
+    """Show each discovered file and what became of it; or decide about some.
+
+    replay reads files again that went to quarantine, were skipped, ignored or marked done; forget
+    takes settled files as new when they are seen again; mark-done and quarantine set files aside
+    that wait.
+    """
+    table = load_table(target)
+    if verb is not None:
+        decide(
+            table, verb, patterns or [], reason=reason, again=again, even_planned=even_planned,
+            dry_run=dry_run, yes=yes, as_json=as_json,
+        )  # fmt: skip
+        return
+    if actions:
+        print_decided(table, as_json=as_json)
+        return
     found = [
         each
-        for each in load_table(target).files()
+        for each in table.files()
         if (not pending or each.state == "pending")
         and (not quarantined or each.state == "quarantined" or bool(each.bad))
         and (path is None or fnmatch.fnmatchcase(each.key, path))

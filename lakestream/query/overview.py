@@ -170,7 +170,7 @@ def files(definition: QueryDefinition, clock: Clock) -> Iterator[FileState]:
         for reader in query.readers.values():
             if isinstance(reader, FilesReader):
                 outcomes = iter(history.file_outcomes(query.log))
-                yield from file_states(reader.known_files(), outcomes)
+                yield from file_states(reader.known_files(), outcomes, reader.set_aside())
 
 
 def quarantine(definition: QueryDefinition, clock: Clock) -> pa.Table:

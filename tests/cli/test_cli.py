@@ -177,3 +177,50 @@ def test_run_when_nothing_is_new_then_only_that() -> None:
 
 def test_version_when_asked_for_then_shown() -> None:
     assert lakestream("--version").stdout == f"lakestream {version('lakestream')}\n"
+
+
+def test_files_when_decided_about_then_told_first_and_asked_for() -> None:
+    lakestream("run", "pipeline:orders")
+    words = ("files", "pipeline:orders", "replay", "a.json", "--again", "--reason", "for the test")
+
+    told = lakestream(*words, "--dry-run")
+    declined = lakestream(*words, answer="n\n")
+
+    assert (told.returncode, declined.returncode) == (0, 1)
+    for each in (told, declined):
+        assert "orders reads again 1 file" in each.stdout
+        assert "the rows of 1 file are in the table, and come once more" in each.stdout
+    assert json.loads(lakestream("files", "pipeline:orders", "--actions", "--json").stdout) == []
+
+    done = lakestream(*words, answer="y\n")
+
+    assert "done: 1 file" in done.stdout
+    lakestream("run", "pipeline:orders")
+    states = json.loads(lakestream("files", "pipeline:orders", "--json").stdout)
+    assert [each["key"] for each in states].count("a.json") == 2
+    shown = lakestream("files", "pipeline:orders", "--actions")
+    assert "for the test" in shown.stdout
+    assert "a.json" in shown.stdout
+
+
+def test_files_when_a_decision_fits_none_then_it_says_why_and_does_nothing() -> None:
+    lakestream("run", "pipeline:orders")
+
+    left = lakestream("files", "pipeline:orders", "mark-done", "*", "--reason", "x")
+    none = lakestream("files", "pipeline:orders", "forget", "z*", "--reason", "x")
+    bare = lakestream("files", "pipeline:orders", "forget", "a*")
+
+    assert "left alone: 2 files with rows in the table" in left.stdout
+    assert "no known file matches" in none.stdout
+    assert (left.returncode, none.returncode, bare.returncode) == (0, 0, 1)
+    assert "the reason is missing" in bare.stderr
+
+
+def test_files_when_decided_about_as_json_then_never_asked() -> None:
+    lakestream("run", "pipeline:orders")
+    words = ("files", "pipeline:orders", "forget", "a.json", "--reason", "x", "--json")
+
+    assert lakestream(*words).returncode == 2
+    found = json.loads(lakestream(*words, "--yes").stdout)
+
+    assert (found["done"], found["verb"], found["files"][0]["key"]) == (True, "forget", "a.json")

@@ -43,6 +43,11 @@ def of_candidates(candidates: Sequence[Candidate], *, versions: bool) -> list[st
     ]
 
 
+def key_of(identity: str, *, versions: bool) -> str:
+    """Give the key in an identity."""
+    return identity.rpartition(_DIVIDER)[0] if versions else identity
+
+
 def _identities(batch: RecordBatch, names: tuple[str, ...], *, versions: bool) -> list[str]:
     keys = cast("list[str]", values(batch, names[0]))
     if not versions:

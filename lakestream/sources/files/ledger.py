@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -74,6 +74,7 @@ class Ledger:
         self._next_seq = 0
         self._cache: OrderedDict[int, list[RecordBatch]] = OrderedDict()
         self._cached_rows = 0
+        self._forgotten: dict[str, int] = {}
         self.only_ignored = True
         """Whether no row yet is one to be read."""
 
@@ -100,6 +101,8 @@ class Ledger:
         first, files, size_bytes = self._next_seq, 0, 0
         for batch in batches:
             self._known.update(identity.of_rows(batch, versions=self._versions))
+            if self._forgotten:
+                self._know_again(batch)
             sizes = values(batch, "size")
             vias = values(batch, "via")
             ignored = vias.count(ledger_rows.IGNORED)
@@ -123,6 +126,13 @@ class Ledger:
         """
         known = self._known
         fresh = [at for at, each in enumerate(identities) if each not in known]
+        if self._forgotten:
+            forgotten = self._forgotten
+            fresh = [
+                at
+                for at, each in enumerate(identities)
+                if each not in known or identity.key_of(each, versions=self._versions) in forgotten
+            ]
         if len(fresh) == len({identities[at] for at in fresh}):
             return fresh
         first = {identities[at]: at for at in reversed(fresh)}
@@ -131,6 +141,18 @@ class Ledger:
     def unseen_on(self, page: RecordBatch) -> list[int]:
         """Give the positions of the files of a listing page that the ledger does not have."""
         return self.unseen(identity.of_page(page, versions=self._versions))
+
+    def forget(self, keys: Iterable[str], *, after: int) -> None:
+        """Take files as unseen until they get a place after ``after``."""
+        newer = {each.info.key for each in self.files(after, self.last_seq)}
+        for key in keys:
+            if key not in newer:
+                self._forgotten[key] = max(after, self._forgotten.get(key, after))
+
+    def _know_again(self, batch: RecordBatch) -> None:
+        for seq, key in zip(values(batch, "seq"), values(batch, "key"), strict=True):
+            if self._forgotten.get(key, seq) < seq:
+                del self._forgotten[key]
 
     def append(self, candidates: Sequence[Candidate], *, via: Via, found_at: datetime) -> None:
         """Make those of the candidates that are not known durable, in their order.

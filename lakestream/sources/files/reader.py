@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from lakestream.checkpoint.offset_log import Offset
@@ -24,7 +24,7 @@ from lakestream.sources.files.fetch import Fetch
 from lakestream.sources.files.landing import Landing, open_landing
 from lakestream.sources.files.layout import Layout, grown_layout, infer_layout
 from lakestream.sources.files.ledger import Ledger
-from lakestream.sources.files.ledger_rows import LedgerFile
+from lakestream.sources.files.ledger_rows import Candidate, LedgerFile
 from lakestream.sources.files.partitions import raw_values_of, typed_values
 from lakestream.sources.files.planner import (
     BEFORE_FIRST,
@@ -33,7 +33,7 @@ from lakestream.sources.files.planner import (
     from_offset,
     to_offset,
 )
-from lakestream.sources.files.requeue import requeue
+from lakestream.sources.files.requeue import present, requeue
 from lakestream.sources.files.sampling import Sampler
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
 
@@ -61,6 +61,7 @@ class FilesReader:
         self._landing: Landing = open_landing(description)
         folder = f"sources/{context.name}"
         self._ledger = Ledger(context.log, f"{folder}/files", versions=description.allow_overwrites)
+        self._forgets = 0
         self._actions = ActionLog(context.log, f"{folder}/actions")
         options = {"format": description.format.name, **description.format.options()}
         self._schemas = SchemaLog(context.log, f"{folder}/schemas", options)
@@ -97,6 +98,7 @@ class FilesReader:
 
         Exactly once: a file is in the ledger once, whoever else discovers at the same time.
         """
+        self._forget()
         self._complete = self._discovery.run(time_budget_s)
         self._loaded = True
         if self._requeues:
@@ -196,6 +198,39 @@ class FilesReader:
         """
         ledger = self._ledger_to(BEFORE_FIRST)
         return ledger.rows(BEFORE_FIRST, ledger.last_seq)
+
+    def set_aside(self) -> Mapping[int, tuple[str, FileAction]]:
+        """Give the files that no batch still to be planned reads: place to key and decision."""
+        self._actions.refresh()
+        return self._actions.set_aside()
+
+    @property
+    def last_place(self) -> int:
+        """The newest place in the ledger."""
+        return self._ledger_to(BEFORE_FIRST).last_seq
+
+    def present(self, keys: set[str]) -> list[Candidate]:
+        """Give the present versions of known files, oldest first."""
+        return present(self._discovery, keys)
+
+    def act(self, action: FileAction, found: Sequence[Candidate] = ()) -> None:
+        """Make a decision durable, and give files a new place that are replayed.
+
+        Args:
+            action: The decision. It is written first: a replay that was cut off is repeated.
+            found: What to replay.
+        """
+        self._actions.append(action)
+        if action.verb == "replay":
+            ledger = self._ledger_to(BEFORE_FIRST)
+            ledger.append_again(found, found_at=self._context.clock.now(), after=action.after)
+
+    def _forget(self) -> None:
+        self._actions.refresh()
+        for action in self._actions.actions[self._forgets :]:
+            if action.verb == "forget":
+                self._ledger.forget((key for _, key in action.files), after=action.after)
+        self._forgets = len(self._actions.actions)
 
     def file_actions(self) -> Sequence[FileAction]:
         """Give what people decided about single files, oldest first."""

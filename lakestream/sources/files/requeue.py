@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from lakestream.checkpoint.history import file_outcomes
-from lakestream.sources.files.ledger_rows import IGNORED, values
+from lakestream.sources.files.ledger_rows import IGNORED, Candidate, values
 from lakestream.sources.files.planner import BEFORE_FIRST
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from lakestream.sources.files.discovery import Discovery
     from lakestream.sources.files.ledger import Ledger
 
-_COMMITTED: Final = "committed"
+#: Files that were read, and files that are not to be read.
+_SETTLED: Final = frozenset({"committed", "done"})
 
 
 class _Place(msgspec.Struct, frozen=True):
@@ -40,9 +41,13 @@ def requeue(context: SourceContext, discovery: Discovery, ledger: Ledger) -> Non
     last = ledger.last_seq
     wanted = _wanted(context, ledger)
     if wanted:
-        listed = {each.key: each for each in discovery.find(wanted)}  # a listing may repeat itself
-        found = sorted(listed.values(), key=attrgetter("modified_us", "key"))
-        ledger.append_again(found, found_at=context.clock.now(), after=last)
+        ledger.append_again(present(discovery, wanted), found_at=context.clock.now(), after=last)
+
+
+def present(discovery: Discovery, keys: set[str]) -> list[Candidate]:
+    """Give the present versions of known files, oldest first. Cost: one listing."""
+    listed = {each.key: each for each in discovery.find(keys)}  # a listing may repeat itself
+    return sorted(listed.values(), key=attrgetter("modified_us", "key"))
 
 
 def _wanted(context: SourceContext, ledger: Ledger) -> set[str]:
@@ -51,7 +56,7 @@ def _wanted(context: SourceContext, ledger: Ledger) -> set[str]:
     for batch in file_outcomes(context.log):
         columns = (values(batch, name) for name in ("seq", "key", "state"))
         failed.update({seq: key for seq, key, state in zip(*columns, strict=True)
-                       if state != _COMMITTED})  # fmt: skip
+                       if state not in _SETTLED})  # fmt: skip
     keys = set(failed.values())
     newest: dict[str, _Place] = {}
     for rows in ledger.rows(BEFORE_FIRST, ledger.last_seq):

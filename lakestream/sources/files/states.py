@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 from arro3.core import RecordBatch
 
 from lakestream.sources.files import ledger_rows
+from lakestream.sources.files.actions import FileAction
 
-State = Literal["pending", "committed", "quarantined", "skipped", "ignored"]
+State = Literal["pending", "committed", "quarantined", "skipped", "ignored", "done"]
+_NOTHING_ASIDE: Final[Mapping[int, tuple[str, FileAction]]] = MappingProxyType({})
 _LEDGER_COLUMNS: Final = ("seq", "key", "size", "discovered_at", "via")
 _OUTCOME_COLUMNS: Final = (
     "seq", "batch_id", "delta_version", "rows", "rescued", "bad", "state", "reason",
@@ -29,13 +32,13 @@ class FileState:
         discovered_at: Aware UTC.
         state: ``pending``; ``committed``; ``quarantined``: it could not be read, none of its
             rows is in the table; ``skipped``: it was gone; ``ignored``: it was there before the
-            first start and not wanted.
-        batch_id: The batch that read it; None while pending.
+            first start and not wanted; ``done``: somebody marked it so, and it was not read.
+        batch_id: The batch that read it, or left it out; None while there was none.
         delta_version: The table's version that carries the batch.
         rows: Rows that it gave.
         rescued: Of these, rows with rescued data.
         bad: Records that went to quarantine.
-        reason: Why it was quarantined or skipped.
+        reason: Why it was not read, or not kept.
     """
 
     seq: int
@@ -52,9 +55,16 @@ class FileState:
 
 
 def file_states(
-    known: Iterator[RecordBatch], outcomes: Iterator[RecordBatch]
+    known: Iterator[RecordBatch],
+    outcomes: Iterator[RecordBatch],
+    aside: Mapping[int, tuple[str, FileAction]] = _NOTHING_ASIDE,
 ) -> Iterator[FileState]:
     """Join the ledger's rows with the outcomes; both come in the order of ``seq``.
+
+    Args:
+        known: The ledger.
+        outcomes: What batches did.
+        aside: What is not to be read by a batch that is still to come.
 
     Memory is a batch of each.
     """
@@ -71,7 +81,11 @@ def file_states(
             )  # fmt: skip
         else:
             state: State = "ignored" if via == ledger_rows.IGNORED else "pending"
-            yield FileState(seq, key, size_bytes, discovered_at, state)
+            marked, action = aside.get(seq, (None, None))
+            if action is not None and marked == key:
+                state = "done" if action.verb == "mark_done" else "quarantined"
+            reason = None if action is None or marked != key else action.note
+            yield FileState(seq, key, size_bytes, discovered_at, state, reason=reason)
 
 
 def _rows(batches: Iterator[RecordBatch], names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
