@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lakestream.query.streaming_query import StreamingQuery
     from lakestream.read_delta import read_delta, table
     from lakestream.read_files import read_files
+    from lakestream.sources.files.notifications.sqs import SqsQueue
     from lakestream.sql.sql_text import sql
     from lakestream.storage.location import env
     from lakestream.stream import Stream
@@ -37,6 +38,7 @@ __version__: Final = "0.1.0"
 __all__ = [
     "LakestreamError",
     "QueryProgress",
+    "SqsQueue",
     "Stream",
     "StreamingQuery",
     "StreamingTable",
@@ -56,6 +58,7 @@ __all__ = [
 _HOMES: Final = {
     "LakestreamError": "lakestream.errors",
     "QueryProgress": "lakestream.query.progress",
+    "SqsQueue": "lakestream.sources.files.notifications.sqs",
     "Stream": "lakestream.stream",
     "StreamingQuery": "lakestream.query.streaming_query",
     "StreamingTable": "lakestream.streaming_table",

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from lakestream.formats.base import ParseMode
     from lakestream.sources.files.describe import EvolutionMode
+    from lakestream.sources.files.notifications.base import Queue
     from lakestream.storage.location import PathLike
     from lakestream.storage.options import OptionValue
     from lakestream.stream import Stream
@@ -42,6 +43,10 @@ class FilesOptions(TypedDict, total=False):
     asset_key: str | Iterable[str] | None
     storage_options: Mapping[str, OptionValue] | None
     filesystem: object | None
+    notifications: Queue | None
+    backfill_interval: str | timedelta | float | None
+    fetch_parallelism: int
+    path_rewrites: Mapping[str, str] | None
 
 
 class JsonOptions(FilesOptions, total=False):
@@ -144,6 +149,10 @@ def read_files(
     **format_options: object,
 ) -> Stream:
     """Read the files that land in a folder or bucket as a stream, each file exactly once.
+    notifications: Queue | None = None,
+    backfill_interval: str | timedelta | float | None = "1 day",
+    fetch_parallelism: int = 1,
+    path_rewrites: Mapping[str, str] | None = None,
 
     Nothing is read here: options are checked, and the stream is read by a run.
 
@@ -192,8 +201,16 @@ def read_files(
         ignore_missing_files: True leaves files out that were removed or overwritten between
             discovery and read, and records them; by default they stop the query.
         asset_key: The Dagster asset that is this location: ``"landing/orders"`` or its parts.
-        storage_options: For the store, under object_store's names; values may be ``ls.env``.
-        filesystem: An fsspec filesystem to read through.
+        storage_options: For the store, under object_store's names, or what the fsspec filesystem
+            of any other scheme takes; values may be ``ls.env``. See docs/storage.md.
+        filesystem: An fsspec filesystem to read through, in place of ``storage_options``.
+        notifications: The queue that the store tells of new files: ``ls.SqsQueue(url)``. The
+            place is then listed at the first start, and after that each ``backfill_interval``.
+        backfill_interval: Between listings beside a queue, for what no message told; None is
+            never again. Without ``notifications`` it says nothing.
+        fetch_parallelism: Receives from the queue at a time, 1 to 64.
+        path_rewrites: Where buckets and folders that the queue names are to be found:
+            ``{"bucket/folder": "/mnt/folder"}``.
         **format_options: What the format alone understands: see ``lakestream.formats``.
 
     Returns:
@@ -244,3 +261,7 @@ def read_files(
         format_options=format_options,
     )
     return Stream.from_source(description)
+        notifications=notifications,
+        backfill_interval=backfill_interval,
+        fetch_parallelism=fetch_parallelism,
+        path_rewrites=path_rewrites,

@@ -147,7 +147,7 @@ def open_query(
         log=log,
         offsets=OffsetLog(log),
         commits=CommitLog(log),
-        readers=open_readers(definition, log, clock, discovery),
+        readers=open_readers(definition, log, clock, discovery, rehearse=rehearse),
         id=query_id,
         metadata=metadata,
         sink=open_sink(definition, query_id),
@@ -159,11 +159,13 @@ def open_readers(
     log: LogStore,
     clock: Clock,
     discovery: DiscoveryFilter,
+    *,
+    rehearse: bool,
 ) -> dict[str, SourceReader]:
     """Open a reader for each source, in the order of the offset log's lines."""
     return {
         name: description_of(source).open(
-            SourceContext(name=name, log=log, clock=clock, discovery=discovery)
+            SourceContext(name=name, log=log, clock=clock, discovery=discovery, rehearsal=rehearse)
         )
         for name, source in definition.named_sources().items()
     }

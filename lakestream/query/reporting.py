@@ -91,6 +91,7 @@ def progress_of(
                 metrics={
                     "numFilesOutstanding": str(backlogs[name].files),
                     "numBytesOutstanding": str(backlogs[name].bytes),
+                    **query.readers[name].metrics(starts[name], ends[name]),
                 },
             )
             for name, source in query.definition.named_sources().items()

@@ -48,6 +48,11 @@ class DiscoveryFilter(msgspec.Struct, frozen=True):
     """Give files that ended whole in quarantine, or were ignored as existing, a new place in
     the ledger (replay). Files whose rows are in the table never get one."""
 
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether there may be new files that this run leaves out."""
+        return any((self.path_glob, self.modified_after, self.modified_before))
+
 
 #: A run that is narrowed to nothing in particular.
 EVERYTHING: Final = DiscoveryFilter()
@@ -61,12 +66,15 @@ class SourceContext(msgspec.Struct, frozen=True):
         log: The checkpoint's store.
         clock: For discovery times and age filters.
         discovery: What this run's discovery is narrowed to.
+        rehearsal: Whether ``log`` is a copy that is thrown away: nothing outside may be changed,
+            so that no message is taken off a queue.
     """
 
     name: str
     log: LogStore
     clock: Clock
     discovery: DiscoveryFilter = EVERYTHING
+    rehearsal: bool = False
 
 
 class ReadReport(msgspec.Struct):
@@ -183,6 +191,10 @@ class SourceReader(Protocol):
 
     def backlog(self, start: Offset) -> Backlog:
         """Tell what is known and lies after ``start``."""
+        ...
+
+    def metrics(self, start: Offset, end: Offset) -> Mapping[str, str]:
+        """Tell more of a committed batch than its counts, as texts, under Auto Loader's names."""
         ...
 
     def committed(self, end: Offset) -> None:

@@ -10,9 +10,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from lakestream.spark.option_row import NOT_BUILT, Row
-from lakestream.spark.option_values import character, lower, number, size, snake_case, switch
+from lakestream.spark.option_values import (
+    character,
+    lower,
+    mapping,
+    number,
+    size,
+    snake_case,
+    sqs_queue,
+    switch,
+)
 
-_NO_QUEUE: Final = "discovery is by listing; notifications are not built yet"
 _CREDENTIALS: Final = "give the credentials of the files' store, or rely on the cloud's usual chain"
 
 #: Options of Auto Loader alone.
@@ -23,7 +31,11 @@ AUTO_LOADER: Final = (
     Row("cloudFiles.maxFilesPerTrigger", "max_files_per_trigger", number),
     Row("cloudFiles.maxBytesPerTrigger", "max_bytes_per_trigger", size),
     Row("cloudFiles.maxFileAge", why=NOT_BUILT),
-    Row("cloudFiles.backfillInterval", why=NOT_BUILT),
+    Row(
+        "cloudFiles.backfillInterval",
+        "backfill_interval",
+        why="a day unless it is given, where Auto Loader never lists again",
+    ),
     Row("cloudFiles.cleanSource", only=("off",), why=NOT_BUILT),
     Row("cloudFiles.cleanSource.retentionDuration", why=NOT_BUILT),
     Row("cloudFiles.cleanSource.moveDestination", why=NOT_BUILT),
@@ -45,12 +57,17 @@ AUTO_LOADER: Final = (
     Row("cloudFiles.schemaHints", "schema_hints"),
     Row("cloudFiles.rescuedDataColumn", "rescued_data_column"),
     Row("cloudFiles.useIncrementalListing", only=("false", "auto"), why=NOT_BUILT),
-    Row("cloudFiles.useNotifications", only=("false",), why=NOT_BUILT),
-    Row("cloudFiles.queueUrl", why=NOT_BUILT),
+    Row(
+        "cloudFiles.useNotifications",
+        only=("false",),
+        why="`true` is accepted beside the option that names the queue; queues are not made here",
+        instead="name the queue with cloudFiles.queueUrl",
+    ),
+    Row("cloudFiles.queueUrl", "notifications", sqs_queue),
     Row("cloudFiles.queueName", why=NOT_BUILT),
     Row("cloudFiles.subscription", why=NOT_BUILT),
-    Row("cloudFiles.fetchParallelism", why=NOT_BUILT),
-    Row("cloudFiles.pathRewrites", why=NOT_BUILT),
+    Row("cloudFiles.fetchParallelism", "fetch_parallelism", number),
+    Row("cloudFiles.pathRewrites", "path_rewrites", mapping),
     Row("cloudFiles.resourceTag.*", why=NOT_BUILT),
     Row(
         "cloudFiles.useManagedFileEvents",
@@ -200,7 +217,7 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
         Row("delimiter", "sep"),
         Row("quote", "quote", character),
         Row("escape", "escape", character),
-        Row("charToEscapeQuoteEscaping", only=("\0", "\\0"), why=NOT_BUILT),
+        Row("charToEscapeQuoteEscaping", "char_to_escape_quote_escaping", character),
         Row("comment", "comment", character),
         Row("skipRows", "skip_rows", number),
         Row("lineSep", "line_sep"),
@@ -218,12 +235,22 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
         Row("ignoreLeadingWhiteSpace", "ignore_leading_white_space", switch),
         Row("ignoreTrailingWhiteSpace", "ignore_trailing_white_space", switch),
         Row("maxColumns", "max_columns", number),
-        Row("maxCharsPerColumn", only=("-1",), why=NOT_BUILT),
-        Row("enforceSchema", only=("false",), why=NOT_BUILT),
+        Row("maxCharsPerColumn", "max_chars_per_column", number),
+        Row(
+            "enforceSchema",
+            only=("false",),
+            why="columns go by the names of the header, never by their position",
+            instead='for columns by position give option("header", "false") and skipRows 1',
+        ),
         _LOCALE,
         _MERGED,
         Row("parserCaseSensitive", "reader_case_sensitive", switch),
-        Row("unescapedQuoteHandling", why=NOT_BUILT),
+        Row(
+            "unescapedQuoteHandling",
+            "unescaped_quote_handling",
+            lower,
+            why="raise_error unless it is given, where Spark has STOP_AT_DELIMITER",
+        ),
         *_RECORDS,
     ),
     "parquet": (

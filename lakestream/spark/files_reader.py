@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 #: Formats whose values are texts, so that their types may be inferred or not.
 _TEXTUAL: Final = frozenset({"json", "csv"})
+_USE_QUEUE: Final = "cloudfiles.usenotifications"
+_QUEUES: Final = frozenset({"cloudfiles.queueurl"})
 #: Formats with columns of their own.
 _FIXED: Final = frozenset({"text", "binaryFile"})
 
@@ -40,13 +42,23 @@ def auto_loader(
         )
     name = _format_name(str(wanted), where)
     table = files_table(name, auto_loader=True, where=where)
-    arguments = table.arguments(options)
+    arguments = table.arguments(_with_queue_or_without(options))
     del arguments["format"]
     if name in _TEXTUAL:
         arguments.setdefault("infer_types", False)
     if name == "csv" and schema is not None:
         arguments.setdefault("header", False)
     return _stream(path, name, schema, arguments)
+
+
+def _with_queue_or_without(options: Mapping[str, object]) -> dict[str, object]:
+    """Let ``cloudFiles.useNotifications`` say whether the queue that is named is read."""
+    wanted = {str(v).lower() for k, v in options.items() if k.lower() == _USE_QUEUE}
+    has_queue = any(name.lower() in _QUEUES for name in options)
+    if not has_queue or not wanted <= {"true", "false"}:
+        return dict(options)
+    left_out = {_USE_QUEUE} if wanted != {"false"} else _QUEUES
+    return {name: value for name, value in options.items() if name.lower() not in left_out}
 
 
 def spark_files(

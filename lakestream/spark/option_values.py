@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lakestream.sources.files.notifications.sqs import SqsQueue
 
 
 def text(value: str) -> str:
@@ -43,3 +48,21 @@ def snake_case(value: str) -> str:
 def lower(value: str) -> str:
     """Read a choice that lakestream writes in lower case."""
     return value.strip().lower()
+
+
+def mapping(value: str) -> dict[str, str]:
+    """Read a JSON object of texts."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise ValueError("a JSON object of texts")
+    return found
+
+
+def sqs_queue(value: str) -> SqsQueue:
+    """Take it as the URL of an SQS queue."""
+    from lakestream.sources.files.notifications.sqs import SqsQueue
+
+    return SqsQueue(value)

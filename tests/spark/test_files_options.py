@@ -23,8 +23,14 @@ from lakestream.spark.option_values import switch
 
 #: Given by the builder itself, not as options.
 BUILDER: Final = {"path", "schema", "format_options"}
+QUEUE: Final = "https://sqs.eu-west-1.amazonaws.com/1/orders"
 #: For each typed option but the switches a text that Spark code may give, and its typed value.
 EXAMPLES: Final[dict[str, tuple[str, object]]] = {
+    "backfill_interval": ("2 weeks", "2 weeks"),
+    "fetch_parallelism": ("4", 4),
+    "notifications": (QUEUE, ls.SqsQueue(QUEUE)),
+    "path_rewrites": ('{"bucket/x": "/mnt/x"}', {"bucket/x": "/mnt/x"}),
+    "char_to_escape_quote_escaping": ("^", "^"),
     "column_name_of_corrupt_record": ("_bad", "_bad"),
     "comment": ("#", "#"),
     "date_format": ("dd.MM.yyyy", "dd.MM.yyyy"),
@@ -33,6 +39,7 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "escape": ("~", "~"),
     "line_sep": ("|", "|"),
     "max_bytes_per_trigger": ("10g", "10g"),
+    "max_chars_per_column": ("40", 40),
     "max_columns": ("12", 12),
     "max_files_per_trigger": ("7", 7),
     "mode": ("FAILFAST", "failfast"),
@@ -51,6 +58,7 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "sep": (";", ";"),
     "skip_rows": ("2", 2),
     "timestamp_format": ("dd.MM.yyyy HH:mm", "dd.MM.yyyy HH:mm"),
+    "unescaped_quote_handling": ("SKIP_VALUE", "skip_value"),
 }
 
 
@@ -210,6 +218,17 @@ def test_option_when_of_the_store_then_it_may_be_resolved_late(name: str) -> Non
     assert found == typed("json", storage_options={"aws_secret_access_key": ls.env("SECRET")})
     with pytest.raises(ConfigError, match="cannot be a EnvPath"):
         described("json", ("multiLine", ls.env("SECRET")))
+
+
+def test_queue_when_spark_says_whether_to_use_it_then_so() -> None:
+    queue = ("cloudFiles.queueUrl", QUEUE)
+
+    assert described("json", queue, ("cloudFiles.useNotifications", "true")) == typed(
+        "json", notifications=ls.SqsQueue(QUEUE)
+    )
+    assert described("json", queue, ("CLOUDFILES.USENOTIFICATIONS", False)) == described("json")
+    with pytest.raises(UnsupportedOptionError, match="useNotifications"):
+        described("json", ("cloudFiles.useNotifications", "true"))
 
 
 def test_option_when_misspelt_then_near_names() -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from lakestream.checkpoint.batch_records import AttemptRecords
-from lakestream.clock import SYSTEM_CLOCK
+from lakestream.clock import SYSTEM_CLOCK, Clock
 from lakestream.sources.base import BatchRead, DiscoveryFilter, ReadLimit, SourceContext
 from lakestream.sources.files.describe import describe_files
 from lakestream.sources.files.reader import FilesReader
@@ -88,6 +88,7 @@ class FilesPipe:
         *,
         discovery: DiscoveryFilter | None = None,
         rehearse: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
         **options: Any,
     ) -> FilesReader:
         assert self.log is not None
@@ -95,8 +96,9 @@ class FilesPipe:
         context = SourceContext(
             "files-landing",
             RehearsalLogStore(self.log) if rehearse else self.log,
-            SYSTEM_CLOCK,
+            clock,
             discovery=discovery or DiscoveryFilter(),
+            rehearsal=rehearse,
         )
         reader = description.open(context)
         assert isinstance(reader, FilesReader)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 from arro3.core import RecordBatch, RecordBatchReader
@@ -249,6 +249,11 @@ class DeltaReader:
             # The batch that comes to this version raises it; a count is no place to stop.
             return Backlog(files, size, complete=False)
         return Backlog(files, size, complete=counted == self._newest)
+
+    def metrics(self, start: Offset, end: Offset) -> Mapping[str, str]:
+        """Nothing more than the counts."""
+        del start, end
+        return {}
 
     def committed(self, end: Offset) -> None:
         """Let go of what is known about files before an offset."""

@@ -11,13 +11,17 @@ from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.formats.base import Format, ParseMode
 from lakestream.plan import types as t
 from lakestream.sources.files.description import Evolution, FilesDescription
+from lakestream.sources.files.notifications.routing import rewrites_of
 from lakestream.sources.files.option_values import (
     WHERE,
     check_choice,
     check_type,
     checked_column,
+    checked_interval,
     checked_names,
+    checked_parallelism,
     checked_path,
+    checked_queue,
     moments,
     name_filter,
     read_limit,
@@ -28,6 +32,7 @@ from lakestream.storage.options import StorageOptions
 from lakestream.units import parse_duration
 
 if TYPE_CHECKING:
+    from lakestream.sources.files.notifications.base import Queue
     from lakestream.storage.options import OptionValue
 
 FormatName = Literal["json", "csv", "parquet", "text", "binaryFile"]
@@ -76,6 +81,10 @@ def describe_files(
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
     filesystem: object | None = None,
+    notifications: Queue | None = None,
+    backfill_interval: str | timedelta | float | None = "1 day",
+    fetch_parallelism: int = 1,
+    path_rewrites: Mapping[str, str] | None = None,
     format_options: Mapping[str, object] | None = None,
 ) -> FilesDescription:
     """Describe a file source; the arguments are those of ``lakestream.read_files``.
@@ -127,6 +136,10 @@ def describe_files(
         asset_key=read_asset_key(asset_key),
         storage_options=StorageOptions.of(storage_options, where=WHERE),
         filesystem=filesystem,
+        notifications=checked_queue(notifications),
+        backfill_interval=checked_interval(backfill_interval),
+        fetch_parallelism=checked_parallelism(fetch_parallelism),
+        path_rewrites=rewrites_of(path_rewrites),
     )
     _check_columns(found)
     return found

@@ -13,6 +13,8 @@ from lakestream.plan import types as t
 from lakestream.sources.base import ReadLimit, SourceContext, SourceReader
 from lakestream.sources.files.glob import Glob, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
+from lakestream.sources.files.notifications.base import Queue
+from lakestream.sources.files.notifications.routing import Rewrite
 from lakestream.storage.location import Location, PathLike, display, parse_location, resolve
 from lakestream.storage.options import StorageOptions
 
@@ -47,6 +49,10 @@ class FilesDescription(msgspec.Struct, frozen=True):
         asset_key: The Dagster asset of the location.
         storage_options: For the landing place.
         filesystem: An fsspec filesystem to read through, or None.
+        notifications: The queue that tells of new files, or None: they are listed.
+        backfill_interval: Between listings beside a queue; None is never again.
+        fetch_parallelism: Receives at a time.
+        path_rewrites: Where buckets that the queue names are to be found.
     """
 
     path: PathLike
@@ -73,6 +79,10 @@ class FilesDescription(msgspec.Struct, frozen=True):
     asset_key: tuple[str, ...] | None
     storage_options: StorageOptions
     filesystem: object | None = None
+    notifications: Queue | None = None
+    backfill_interval: timedelta | None = None
+    fetch_parallelism: int = 1
+    path_rewrites: tuple[Rewrite, ...] = ()
 
     def __repr__(self) -> str:
         """Give the place without the secrets that a URI may hold."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import ObjectNotFoundError
 from lakestream.sources.files.glob import compile_glob
-from lakestream.sources.files.ledger_rows import Candidate, Via, microseconds, values
+from lakestream.sources.files.ledger_rows import MICROSECOND, Candidate, Via, microseconds, values
 from lakestream.sources.files.listing import ENTRY_FILES, candidates_of, pages
 from lakestream.sources.files.paths import PathFilter
 from lakestream.storage.pages import page_of
@@ -63,8 +63,13 @@ class Discovery:
         )
         self._takes_in_run = _run_filter(context, landing)
 
-    def run(self, time_budget_s: float | None) -> bool:
+    def run(self, time_budget_s: float | None, *, rescued_before: datetime | None = None) -> bool:
         """Look once through the whole place, or until the time is up.
+
+        Args:
+            time_budget_s: Seconds; None goes on to the end.
+            rescued_before: A queue should have told of files modified before this time: what is
+                found of them is marked as rescued.
 
         Returns:
             Whether it was looked through to the end.
@@ -81,13 +86,13 @@ class Discovery:
         for page in self._pages(self._ledger.unseen_on, self._takes):
             pending += page
             if len(pending) >= ENTRY_FILES:
-                self._append(pending)
+                self._append(pending, rescued_before)
                 pending = []
             if end is not None and clock.monotonic() > end:
                 complete = False
                 break
-        self._append(pending)
-        if ignores and complete and not self._is_narrowed:
+        self._append(pending, rescued_before)
+        if ignores and complete and not self._context.discovery.is_narrowed:
             self._mark_existing_done()
         self._ledger.merge_due()
         return complete
@@ -122,26 +127,63 @@ class Discovery:
             return
         yield from pages(self._landing.store, "", fresh, takes)
 
+    def takes_path(self, key: str) -> bool:
+        """Tell whether a path is the source's, whatever its age."""
+        return self._filter.takes_path(key) and self._landing.file in {None, key}
+
+    def takes(self, file: Candidate) -> bool:
+        """Tell whether a file is the source's, as far as it is known before it is read."""
+        return self.takes_path(file.key) and self._takes(file)
+
+    def record(self, found: Sequence[Candidate], *, via: Via) -> dict[str, float]:
+        """Make files known, oldest first.
+
+        Returns:
+            The keys of those that are too young, and in how many seconds to look again.
+        """
+        now = self._context.clock.now()
+        ready, young = self._ready(found, now)
+        if ready:
+            self._ledger.append(ready, via=via, found_at=now)
+        min_age_us = self._description.min_age // MICROSECOND
+        return {
+            each.key: (each.modified_us + min_age_us - microseconds(now)) / 1e6 for each in young
+        }
+
     def _takes(self, file: Candidate) -> bool:
         return self._filter.takes(file) and self._takes_in_run.takes(file)
 
-    def _append(self, found: list[Candidate]) -> None:
-        """Make new files known, oldest first.
+    def _append(self, found: list[Candidate], rescued_before: datetime | None) -> None:
+        """Make listed files known, oldest first.
 
         Whether they were there before the first start is asked after they were listed: another
         run's first listing may have ended meanwhile, and what that did not see is new.
         """
         now = self._context.clock.now()
+        ready, _ = self._ready(found, now)
+        if ready and self._ignores_existing():
+            self._ledger.append(ready, via="existing", found_at=now)
+            return
+        limit = 0 if rescued_before is None else microseconds(rescued_before)
+        rescued = [each for each in ready if each.modified_us < limit]
+        if rescued:
+            self._ledger.append(rescued, via="backfill", found_at=now)
+        if len(rescued) < len(ready):
+            self._ledger.append(ready[len(rescued) :], via="listing", found_at=now)
+
+    def _ready(
+        self, found: Sequence[Candidate], now: datetime
+    ) -> tuple[list[Candidate], list[Candidate]]:
+        """Part files, in order, into those that can be read and those that are too young."""
         oldest_young = microseconds(now - _YOUNG)
-        ready = [
-            each
-            for each in sorted(found, key=attrgetter("modified_us", "key"))
-            if self._is_old_enough(each, now)
-            and (each.modified_us <= oldest_young or self._is_settled(each))
-        ]
-        if ready:
-            via: Via = "existing" if self._ignores_existing() else "listing"
-            self._ledger.append(ready, via=via, found_at=now)
+        ready: list[Candidate] = []
+        young: list[Candidate] = []
+        for each in sorted(found, key=attrgetter("modified_us", "key")):
+            is_ready = self._is_old_enough(each, now) and (
+                each.modified_us <= oldest_young or self._is_settled(each)
+            )
+            (ready if is_ready else young).append(each)
+        return ready, young
 
     def _is_old_enough(self, file: Candidate, now: datetime) -> bool:
         """Hold ``min_age``; a time far in the future says nothing about a file's age."""
@@ -161,11 +203,6 @@ class Discovery:
         except ObjectNotFoundError:
             return False
         return (info.etag, info.size_bytes) == (file.etag, file.size_bytes)
-
-    @property
-    def _is_narrowed(self) -> bool:
-        run = self._context.discovery
-        return any((run.path_glob, run.modified_after, run.modified_before))
 
     @property
     def _marker(self) -> str:

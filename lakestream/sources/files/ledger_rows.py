@@ -15,9 +15,12 @@ from lakestream.errors import CheckpointCorruptError
 from lakestream.storage.base import ObjectInfo
 
 #: How a file came into the ledger: found by listing; there before the first start and not
-#: wanted (never read); or given a new place on purpose.
-Via = Literal["listing", "existing", "replay"]
+#: wanted (never read); given a new place on purpose; told of by a queue; or found by a listing
+#: although a queue should have told of it.
+Via = Literal["listing", "existing", "replay", "notification", "backfill"]
 IGNORED: Final = "existing"
+NOTIFIED: Final = "notification"
+RESCUED: Final = "backfill"
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND: Final = timedelta(microseconds=1)
 FIRST_SEQ: Final = "lakestream.firstSeq"

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime
-from typing import Final
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import ConfigError, near_names
 from lakestream.sources.base import ReadLimit
 from lakestream.sources.files.glob import Glob, compile_glob, split_glob
 from lakestream.storage.location import EnvPath, PathLike, display
-from lakestream.units import parse_size
+from lakestream.units import parse_duration, parse_size
+
+if TYPE_CHECKING:
+    from lakestream.sources.files.notifications.base import Queue
 
 WHERE: Final = "read_files"
+_MOST_RECEIVERS: Final = 64
 
 
 def check_type(option: str, value: object, kind: type) -> None:
@@ -183,3 +187,50 @@ def asset_key(key: str | Iterable[str] | None) -> tuple[str, ...] | None:
             "asset_key has an empty part", where=WHERE, fix='write it as "landing/orders"'
         )
     return found
+
+
+def checked_queue(queue: Queue | None) -> Queue | None:
+    """Check that ``notifications`` is a queue's description.
+
+    Raises:
+        ConfigError: It is none, such as a bare URL.
+    """
+    if queue is None or all(hasattr(queue, each) for each in ("open", "display", "schemes")):
+        return queue
+    raise ConfigError(
+        f"notifications cannot be a {type(queue).__name__}",
+        where=WHERE,
+        fix="give the queue with its kind: ls.SqsQueue(url)",
+    )
+
+
+def checked_interval(interval: str | timedelta | float | None) -> timedelta | None:
+    """Read ``backfill_interval``.
+
+    Raises:
+        ConfigError: It is no duration, or none at all (0).
+    """
+    if interval is None:
+        return None
+    found = parse_duration(interval, option="backfill_interval")
+    if not found:
+        raise ConfigError(
+            "backfill_interval is 0: the place would be listed each time",
+            where=WHERE,
+            fix="leave notifications out, or give an interval; None never lists again",
+        )
+    return found
+
+
+def checked_parallelism(count: int) -> int:
+    """Check ``fetch_parallelism``.
+
+    Raises:
+        ConfigError: It is no number from 1 to 64.
+    """
+    check_type("fetch_parallelism", count, int)
+    if not 1 <= count <= _MOST_RECEIVERS:
+        raise ConfigError(
+            f"fetch_parallelism cannot be {count}", where=WHERE, fix="give a number from 1 to 64"
+        )
+    return count

@@ -18,6 +18,7 @@ from lakestream.plan import types as t
 from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
 from lakestream.sources.files.actions import ActionLog, FileAction
 from lakestream.sources.files.attempt import Attempt, FilesRead, Lessons
+from lakestream.sources.files.batch_metrics import batch_metrics
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
 from lakestream.sources.files.fetch import Fetch
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 
     from lakestream.checkpoint.batch_records import AttemptRecords
     from lakestream.sources.files.description import FilesDescription
+    from lakestream.sources.files.notifications.discovery import NotifiedDiscovery
     from lakestream.storage.base import ObjectInfo
 
 _FIELD: Final = "\x1f"
@@ -66,6 +68,9 @@ class FilesReader:
         options = {"format": description.format.name, **description.format.options()}
         self._schemas = SchemaLog(context.log, f"{folder}/schemas", options)
         self._discovery = Discovery(description, context, self._landing, self._ledger)
+        self._notified = _notified(
+            description, context, self._landing, self._ledger, self._discovery
+        )
         self._layout: Layout | None = description.declared_layout
         self._loaded = False
         self._complete = True
@@ -94,12 +99,12 @@ class FilesReader:
             self._ledger_to(seq)
 
     def discover(self, *, time_budget_s: float | None = None) -> None:
-        """List what is new into the ledger; infer the schema from the first files.
+        """Bring what is new into the ledger, by queue or listing; infer the schema at first.
 
         Exactly once: a file is in the ledger once, whoever else discovers at the same time.
         """
         self._forget()
-        self._complete = self._discovery.run(time_budget_s)
+        self._complete = (self._notified or self._discovery).run(time_budget_s)
         self._loaded = True
         if self._requeues:
             # Once a run: a file that is bad again would get a new place at every trigger.
@@ -194,10 +199,17 @@ class FilesReader:
 
         Yields:
             Batches of ``ledger_rows.SCHEMA``: seq, key, size, etag, version, mtime,
-            discovered_at, via (``listing``, ``existing``: ignored, ``replay``).
+            discovered_at, via (``ledger_rows.Via``; ``existing`` is ignored).
         """
         ledger = self._ledger_to(BEFORE_FIRST)
         return ledger.rows(BEFORE_FIRST, ledger.last_seq)
+
+    def metrics(self, start: Offset, end: Offset) -> Mapping[str, str]:
+        """Tell how the batch's files were found, and what came through the queue since the last."""
+        first, last = from_offset(start), from_offset(end)
+        rows = self._ledger_to(last).rows(first, last)
+        found = batch_metrics(rows, notified=self._notified is not None)
+        return found if self._notified is None else found | self._notified.take_metrics()
 
     def set_aside(self) -> Mapping[int, tuple[str, FileAction]]:
         """Give the files that no batch still to be planned reads: place to key and decision."""
@@ -247,8 +259,10 @@ class FilesReader:
             del self._bad[seq]
 
     def close(self) -> None:
-        """Let go of what is held; there are no connections to end."""
+        """Let go of what is held, and of the queue's connections."""
         self._reuse.clear()
+        if self._notified is not None:
+            self._notified.close()
 
     def _ledger_to(self, seq: int) -> Ledger:
         """Give the ledger, loaded at least once and at least up to ``seq``.
@@ -383,6 +397,28 @@ class FilesReader:
                 values = (None,) * len(names)
             file = InputFile(index, info, uri_of(info.key))
             yield PlannedFile(file, each.seq, each.discovered_at, values)
+
+
+def _notified(
+    description: FilesDescription,
+    context: SourceContext,
+    landing: Landing,
+    ledger: Ledger,
+    listing: Discovery,
+) -> NotifiedDiscovery | None:
+    """Give discovery by the declared queue, whose code is loaded only then."""
+    if description.notifications is None:
+        return None
+    from lakestream.sources.files.notifications.discovery import NotifiedDiscovery
+
+    return NotifiedDiscovery(
+        description.notifications,
+        description,
+        context,
+        landing=landing,
+        ledger=ledger,
+        listing=listing,
+    )
 
 
 def _folder_values(folder: str, columns: t.Struct) -> tuple[str | None, ...] | BadFileError:

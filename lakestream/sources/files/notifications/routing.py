@@ -8,7 +8,7 @@ import msgspec
 
 from lakestream.errors import ConfigError
 from lakestream.limits import MAX_KEY_BYTES
-from lakestream.sources.files.notifications.base import FileEvent, FolderEvent
+from lakestream.sources.files.notifications.base import FileEvent, FolderEvent, Queue
 from lakestream.storage.location import Location, display, parse_location
 
 
@@ -62,11 +62,27 @@ class Route:
 
     def __init__(self, landing: Location, rewrites: tuple[Rewrite, ...]) -> None:
         self._root = landing.uri.rstrip("/") + "/"
-        self._bucket, _, host = landing.bucket.partition("@")
-        self._account = host.partition(".")[0] or None
+        self._bucket = landing.bucket
+        self._account = landing.account
         self._prefix = f"{landing.prefix}/" if landing.prefix else ""
         self._is_local = landing.is_local
         self._rewrites = [(each.prefix, parse_location(each.target).uri) for each in rewrites]
+
+    @classmethod
+    def of(cls, queue: Queue, landing: Location, rewrites: tuple[Rewrite, ...]) -> Route:
+        """Make the way from a queue's events to a landing place.
+
+        Raises:
+            ConfigError: The queue's events cannot mean the place, or a rewrite leads nowhere.
+        """
+        if landing.scheme not in queue.schemes and not rewrites:
+            raise ConfigError(
+                f"{queue.display} tells of nothing in {landing}",
+                where="read_files(notifications=...)",
+                fix="use the queue of the store that the files land in, or path_rewrites, which"
+                " say where its buckets are to be found",
+            )
+        return cls(landing, rewrites)
 
     def key_of(self, event: FileEvent | FolderEvent) -> str | None:
         """Give the key below the landing root; None when the object is not the source's.
