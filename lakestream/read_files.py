@@ -93,6 +93,9 @@ class CsvOptions(FilesOptions, total=False):
     ignore_leading_white_space: bool
     ignore_trailing_white_space: bool
     max_columns: int
+    max_chars_per_column: int
+    char_to_escape_quote_escaping: str | None
+    unescaped_quote_handling: str
 
 
 class TextOptions(FilesOptions, total=False):
@@ -146,13 +149,13 @@ def read_files(
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
     filesystem: object | None = None,
-    **format_options: object,
-) -> Stream:
-    """Read the files that land in a folder or bucket as a stream, each file exactly once.
     notifications: Queue | None = None,
     backfill_interval: str | timedelta | float | None = "1 day",
     fetch_parallelism: int = 1,
     path_rewrites: Mapping[str, str] | None = None,
+    **format_options: object,
+) -> Stream:
+    """Read the files that land in a folder or bucket as a stream, each file exactly once.
 
     Nothing is read here: options are checked, and the stream is read by a run.
 
@@ -258,10 +261,10 @@ def read_files(
         asset_key=asset_key,
         storage_options=storage_options,
         filesystem=filesystem,
-        format_options=format_options,
-    )
-    return Stream.from_source(description)
         notifications=notifications,
         backfill_interval=backfill_interval,
         fetch_parallelism=fetch_parallelism,
         path_rewrites=path_rewrites,
+        format_options=format_options,
+    )
+    return Stream.from_source(description)
