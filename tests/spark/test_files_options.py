@@ -174,6 +174,7 @@ def test_option_when_it_says_what_is_so_then_it_changes_nothing(
     name: str, row: Row, value: str
 ) -> None:
     assert described(name, (row.name, value)) == described(name)
+    assert described(name, (row.name, value.upper())) == described(name)
 
 
 @pytest.mark.parametrize(("name", "row"), REFUSED, ids=ids)
@@ -209,6 +210,16 @@ def test_option_when_it_is_a_storage_option_then_it_goes_with_the_others() -> No
     assert found == typed(
         "json", storage_options={"aws_region": "eu-central-1", "aws_endpoint": "http://x"}
     )
+
+
+@pytest.mark.parametrize("nothing", ["", "\0", "\\0", "\\u0000"])
+@pytest.mark.parametrize("option", ["quote", "escape", "comment"])
+def test_option_when_the_character_is_sparks_nothing_then_none(option: str, nothing: str) -> None:
+    assert described("csv", (option, nothing)) == typed("csv", **{option: None})
+
+
+def test_option_when_a_boolean_is_meant_as_text_then_as_spark_writes_it() -> None:
+    assert described("csv", ("nullValue", True)) == typed("csv", null_value="true")
 
 
 @pytest.mark.parametrize("name", ["cloudFiles.awsSecretKey", "aws_secret_access_key"])
