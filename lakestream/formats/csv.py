@@ -14,7 +14,12 @@ from typing import Final
 from lakestream.errors import ConfigError
 from lakestream.formats.base import DecodedBatch, DecodePlan, FileChunk, Outcomes, Sample
 from lakestream.formats.csv_decode import Decoding
-from lakestream.formats.csv_dialect import CsvDialect
+from lakestream.formats.csv_dialect import (
+    BACK_TO_DELIMITER,
+    RAISE_ERROR,
+    UNESCAPED_QUOTES,
+    CsvDialect,
+)
 from lakestream.formats.csv_file import FileRules
 from lakestream.formats.csv_inference import infer_columns
 from lakestream.formats.csv_values import ValueRules
@@ -53,6 +58,15 @@ class CsvFormat:
         ignore_leading_white_space: Whether white space before a field is removed.
         ignore_trailing_white_space: Whether white space behind a field is removed.
         max_columns: Of a file; a longer header makes the file bad.
+        max_chars_per_column: A field with more characters makes its record bad; -1 for no limit.
+        char_to_escape_quote_escaping: Makes the escape character ordinary; None or "" for the
+            escape character itself.
+        unescaped_quote_handling: What a quote is that closes a field before its end, in
+            ``"p"r,q``. "raise_error" makes the record bad. "stop_at_delimiter" takes the field
+            up to the separator as it stands, quotes included; "stop_at_closing_quote" goes on to
+            the quote before a separator; "skip_value" makes the field null.
+            "back_to_delimiter" is as "stop_at_delimiter", also where the quote is never closed.
+            (Spark's default is "stop_at_delimiter"; here nothing is guessed.)
     """
 
     header: bool = True
@@ -75,6 +89,9 @@ class CsvFormat:
     ignore_leading_white_space: bool = False
     ignore_trailing_white_space: bool = False
     max_columns: int = 20_480
+    max_chars_per_column: int = -1
+    char_to_escape_quote_escaping: str | None = None
+    unescaped_quote_handling: str = RAISE_ERROR
 
     def __post_init__(self) -> None:
         """Check the options.
@@ -84,9 +101,10 @@ class CsvFormat:
         """
         encoding = canonical_encoding(self.encoding, where="option encoding")
         object.__setattr__(self, "encoding", encoding)
-        for name in ("quote", "escape", "comment", "line_sep"):
+        characters = ("quote", "escape", "comment", "char_to_escape_quote_escaping")
+        for name in (*characters, "line_sep"):
             object.__setattr__(self, name, getattr(self, name) or None)
-        for name in ("quote", "escape", "comment"):
+        for name in characters:
             value = getattr(self, name)
             if value is not None and (len(value) != 1 or value in "\r\n"):
                 raise _wrong(name, value, "give one character, or None")
@@ -98,11 +116,31 @@ class CsvFormat:
             raise _wrong("sep", self.sep, "the separator and the escape must differ")
         if self.multi_line and self.line_sep is not None:
             raise _wrong("line_sep", self.line_sep, "leave it out with multi_line=True")
+        self._check_quotes()
+        self._check_numbers()
+        _ = self.rules.date_pattern, self.rules.timestamp_pattern
+
+    def _check_numbers(self) -> None:
+        if self.max_chars_per_column < -1 or self.max_chars_per_column == 0:
+            raise _wrong("max_chars_per_column", self.max_chars_per_column, "give 1 or more, or -1")
         if self.skip_rows < 0:
             raise _wrong("skip_rows", self.skip_rows, "give 0 or more")
         if self.max_columns < 1:
             raise _wrong("max_columns", self.max_columns, "give 1 or more")
-        _ = self.rules.date_pattern, self.rules.timestamp_pattern
+
+    def _check_quotes(self) -> None:
+        handling, escapes_it = self.unescaped_quote_handling, self.char_to_escape_quote_escaping
+        if handling not in UNESCAPED_QUOTES:
+            fix = f"give one of {', '.join(UNESCAPED_QUOTES)}"
+            raise _wrong("unescaped_quote_handling", handling, fix)
+        if handling == BACK_TO_DELIMITER and self.multi_line:
+            fix = "with multi_line a quote that is never closed takes the rest of the file"
+            raise _wrong("unescaped_quote_handling", handling, fix)
+        if escapes_it is not None and (
+            self.escape in (None, self.quote) or escapes_it in (self.quote, self.sep)
+        ):
+            fix = "it stands before an escape character that is not the quote"
+            raise _wrong("char_to_escape_quote_escaping", escapes_it, fix)
 
     @property
     def name(self) -> str:
@@ -150,6 +188,9 @@ class CsvFormat:
             trim_end=self.ignore_trailing_white_space,
             multi_line=self.multi_line,
             max_columns=self.max_columns,
+            max_chars=self.max_chars_per_column if self.max_chars_per_column > 0 else None,
+            escape_escape=self.char_to_escape_quote_escaping,
+            unescaped_quotes=self.unescaped_quote_handling,
         )
 
     def options(self) -> Mapping[str, str]:

@@ -159,7 +159,7 @@ class BlockReader:
         try:
             if part.piece.oversized or len(record) > MAX_RECORD_BYTES:
                 bad = too_long(part.file, line, record)
-            elif self._pattern(width).fullmatch(record) and _decodes(record):
+            elif self._is_plain(record, width):
                 found.add_plain(line, record)
                 return
             else:
@@ -170,6 +170,13 @@ class BlockReader:
         if take_bad_record(bad, part.file, self._plan, self._outcomes):
             found.rows.corrupt[len(found.order)] = bad.raw.decode("utf-8", "backslashreplace")
             found.add_exact(line, record, [None] * width, width)
+
+    def _is_plain(self, record: bytes, width: int) -> bool:
+        return (
+            self._splitter.is_short(record)
+            and self._pattern(width).fullmatch(record) is not None
+            and _decodes(record)
+        )
 
     def _split(self, record: bytes, width: int) -> list[str | None]:
         try:

@@ -9,7 +9,7 @@ The rulings, which both paths follow:
   ``escape='"'``; almost every writer of CSV doubles them, so here they always count.)
 - Outside quotes the escape character is ordinary.
 - A quote that is not closed, or closed and followed by anything but a separator, makes the
-  record malformed.
+  record malformed, unless ``unescaped_quotes`` says how to read on.
 - White space is what Java's ``trim`` takes: every character up to U+0020. It is removed around
   fields on request, never inside quotes.
 - An empty field is null; a quoted empty one is ``empty_value``. Any text equal to
@@ -23,6 +23,14 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+RAISE_ERROR: Final = "raise_error"
+STOP_AT_DELIMITER: Final = "stop_at_delimiter"
+STOP_AT_CLOSING_QUOTE: Final = "stop_at_closing_quote"
+BACK_TO_DELIMITER: Final = "back_to_delimiter"
+SKIP_VALUE: Final = "skip_value"
+UNESCAPED_QUOTES: Final = (
+    RAISE_ERROR, STOP_AT_DELIMITER, STOP_AT_CLOSING_QUOTE, BACK_TO_DELIMITER, SKIP_VALUE,
+)  # fmt: skip
 _WHITE: Final = "".join(map(chr, range(0x21)))
 _BLANK: Final = re.compile(rb"[\x00-\x20]*+\Z")
 _BLANK_LINE: Final = re.compile(rb"\n[\x00-\x09\x0b-\x20]*+(?:\n|\Z)")
@@ -52,6 +60,18 @@ class CsvDialect:
     trim_end: bool
     multi_line: bool
     max_columns: int
+    #: None for no limit.
+    max_chars: int | None = None
+    #: Makes the escape character ordinary; None for the escape character itself.
+    escape_escape: str | None = None
+    unescaped_quotes: str = RAISE_ERROR
+
+    @property
+    def escapes(self) -> tuple[str, str] | None:
+        """The escape character, and what escapes it; None when only doubled quotes count."""
+        if self.quote is None or self.escape in (None, self.quote):
+            return None
+        return self.escape, self.escape_escape or self.escape
 
 
 @dataclass(slots=True)
@@ -79,10 +99,11 @@ class RecordSplitter:
         if d.quote is not None:
             quote = re.escape(d.quote)
             inner, escaped = f"[^{quote}]++|{quote}{quote}", quote + quote
-            if d.escape is not None and d.escape != d.quote:
-                escape = re.escape(d.escape)
-                inner = f"[^{quote}{escape}]++|{quote}{quote}|{escape}."
-                escaped += f"|{escape}[{quote}{escape}]"
+            if d.escapes is not None:
+                escape, escapes_it = map(re.escape, d.escapes)
+                inner = f"[^{quote}{escape}{escapes_it}]++|{quote}{quote}|{escape}{quote}"
+                inner += f"|{escapes_it}{escape}|{escape}|{escapes_it}"
+                escaped += f"|{escape}{quote}|{escapes_it}{escape}"
             self._quoted = re.compile(f"{quote}((?:{inner})*+){quote}", re.DOTALL)
             self._escaped = re.compile(escaped)
         record = self._plain_record("*+")
@@ -110,7 +131,13 @@ class RecordSplitter:
 
     def plain_block(self, lines: bytes) -> bool:
         """Tell whether pyarrow's parser reads these records as ``split`` does."""
+        if not self.is_short(lines) and not all(map(self.is_short, lines.split(b"\n"))):
+            return False
         return not self.has_quote(lines) or self._plain_block.fullmatch(lines) is not None
+
+    def is_short(self, record: bytes) -> bool:
+        """Tell whether no field of a record can be over ``max_chars``."""
+        return self.dialect.max_chars is None or len(record) <= self.dialect.max_chars
 
     def plain_record(self, width: int) -> re.Pattern[bytes]:
         """Give the pattern of a record of ``width`` fields that pyarrow's parser may read."""
@@ -132,7 +159,7 @@ class RecordSplitter:
 
     def _plain_quoted(self, quote: str) -> str:
         d = self.dialect
-        never = quote if d.escape in (None, d.quote) else quote + re.escape(d.escape or "")
+        never = quote if d.escapes is None else quote + re.escape(d.escapes[0])
         newline = "" if d.multi_line else r"\n"
         # A quoted empty field is what pyarrow takes it for only when both texts are empty.
         repeat = "*+" if d.null_value == d.empty_value == "" else "++"
@@ -159,10 +186,12 @@ class RecordSplitter:
         plain = (d.quote or "").encode()
         quote = re.escape(plain)
         inner = b"%b|%b%b" % (_none_of(plain, some=True), quote, quote)
-        if d.escape is not None and d.escape != d.quote:
-            escape = d.escape.encode()
-            inner = b"%b|%b%b|%b%b" % (
-                _none_of(plain, escape, some=True), quote, quote, re.escape(escape), rb"[\s\S]",
+        if d.escapes is not None:
+            escape, escapes_it = (each.encode() for each in d.escapes)
+            inner = b"%b|%b%b|%b%b|%b%b|%b|%b" % (
+                _none_of(plain, escape, escapes_it, some=True), quote, quote,
+                re.escape(escape), quote, re.escape(escapes_it), re.escape(escape),
+                re.escape(escape), re.escape(escapes_it),
             )  # fmt: skip
         white = b"(?:(?!%b)[\x00-\x09\x0b\x0c\x0e-\x20])*+" % re.escape(d.sep.encode())
         start = white if d.trim_start else b""
@@ -172,13 +201,18 @@ class RecordSplitter:
         """Cut a record into its fields, exactly.
 
         Raises:
-            MalformedRecordError: Broken quotes, or more fields than ``max_columns``.
+            MalformedRecordError: Broken quotes, more fields than ``max_columns``, or a field
+                that is longer than ``max_chars``.
         """
         d = self.dialect
         fields: list[str | None] = []
         position = 0
         while True:
             text, end = self._field(record, position)
+            if d.max_chars is not None and text is not None and len(text) > d.max_chars:
+                raise MalformedRecordError(
+                    "field_too_long", f"a field has more than {d.max_chars} characters"
+                )
             fields.append(None if text == d.null_value else text)
             if len(fields) > d.max_columns:
                 raise MalformedRecordError(
@@ -193,31 +227,67 @@ class RecordSplitter:
         at = self._past_white(record, start) if d.trim_start else start
         if d.quote is not None and record.startswith(d.quote, at):
             return self._quoted_field(record, at)
-        end = record.find(d.sep, at)
+        return self._plain_field(record, at, at)
+
+    def _plain_field(self, record: str, at: int, behind: int) -> tuple[str | None, int]:
+        """Give the text up to the first separator from ``behind`` on, as it stands."""
+        d = self.dialect
+        end = record.find(d.sep, behind)
         end = len(record) if end < 0 else end
         text = record[at:end]
         if d.trim_end:
             text = text.rstrip(_WHITE)
         return text or None, end
 
-    def _quoted_field(self, record: str, at: int) -> tuple[str, int]:
+    def _quoted_field(self, record: str, at: int) -> tuple[str | None, int]:
         d = self.dialect
         match = self._quoted.match(record, at) if self._quoted else None
         if match is None:
-            raise MalformedRecordError("unclosed_quote", "a quote is opened and never closed")
+            if d.unescaped_quotes == BACK_TO_DELIMITER:
+                return self._plain_field(record, at, at)
+            raise _unclosed()
         end = self._past_white(record, match.end()) if d.trim_end else match.end()
         if end < len(record) and not record.startswith(d.sep, end):
-            raise MalformedRecordError(
-                "text_after_quote", "something stands between a closing quote and the separator"
-            )
-        text = self._escaped.sub(_last_character, match[1]) if self._escaped else match[1]
-        return text or d.empty_value, end
+            return self._with_unescaped_quote(record, at, match.end())
+        return self._without_escapes(match[1]) or d.empty_value, end
+
+    def _with_unescaped_quote(self, record: str, at: int, behind: int) -> tuple[str | None, int]:
+        """Read a field whose quote, before ``behind``, closes nothing."""
+        match self.dialect.unescaped_quotes:
+            case "stop_at_delimiter" | "back_to_delimiter":
+                return self._plain_field(record, at, behind)
+            case "skip_value":
+                return None, self._plain_field(record, at, behind)[1]
+            case "stop_at_closing_quote":
+                return self._up_to_closing_quote(record, at, behind)
+            case _:
+                raise MalformedRecordError(
+                    "text_after_quote", "something stands between a closing quote and the separator"
+                )
+
+    def _up_to_closing_quote(self, record: str, at: int, behind: int) -> tuple[str, int]:
+        d = self.dialect
+        quote = d.quote or ""
+        close = record.find(quote, behind)
+        while close >= 0:
+            end = self._past_white(record, close + 1) if d.trim_end else close + 1
+            if end == len(record) or record.startswith(d.sep, end):
+                return self._without_escapes(record[at + 1 : close]), end
+            close = record.find(quote, close + 1)
+        raise _unclosed()
+
+    def _without_escapes(self, text: str) -> str:
+        return self._escaped.sub(_last_character, text) if self._escaped else text
 
     def _past_white(self, record: str, at: int) -> int:
         sep = self.dialect.sep
         while at < len(record) and record[at] <= " " and not record.startswith(sep, at):
             at += 1
         return at
+
+
+def _unclosed() -> MalformedRecordError:
+    return MalformedRecordError("unclosed_quote", "a quote is opened and never closed")
 
 
 def _last_character(match: re.Match[str]) -> str:

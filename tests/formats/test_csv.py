@@ -370,7 +370,10 @@ def test_csv_inference_without_any_header_is_an_error() -> None:
     "options",
     [{"sep": ""}, {"sep": "\n"}, {"quote": "''"}, {"sep": '"'}, {"skip_rows": -1},
      {"encoding": "no"}, {"date_format": "QQQ"}, {"multi_line": True, "line_sep": "|"},
-     {"max_columns": 0}],
+     {"max_columns": 0}, {"max_chars_per_column": 0}, {"unescaped_quote_handling": "guess"},
+     {"unescaped_quote_handling": "back_to_delimiter", "multi_line": True},
+     {"char_to_escape_quote_escaping": "^", "escape": None},
+     {"char_to_escape_quote_escaping": '"'}, {"char_to_escape_quote_escaping": "^^"}],
 )  # fmt: skip
 def test_csv_options_that_cannot_work_are_config_errors(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):

@@ -380,3 +380,12 @@ def test_json_format_is_a_format_with_its_options_by_name() -> None:
     assert form.options() == {"multi_line": "True", "date_format": "d.M.yyyy"}
     assert (form.name, form.whole_files, form.compressible) == ("json", True, True)
     assert JsonFormat().whole_files is False
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"encoding": "no"}, {"line_sep": ""}, {"line_sep": "|", "multi_line": True}],
+)
+def test_options_that_cannot_work_are_config_errors(options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        JsonFormat(**options)

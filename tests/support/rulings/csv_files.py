@@ -152,6 +152,53 @@ QUOTES: Final = (
           schema="a STRING, b STRING", inferred="a STRING, b STRING", options={"sep": "||"}),
 )  # fmt: skip
 
+_UNESCAPED: Final = "unescaped_quote_handling"
+_BEHIND: Final = b'"p,"r,q\n"s","t"\n'
+_LAST: Final = Row(("s", "t"))
+
+HANDLING: Final = (
+    _texts("unescaped-stop", "the field as it stands, up to the separator", _BEHIND,
+           Row(('"p,"r', "q")), _LAST, options={_UNESCAPED: "stop_at_delimiter"}),
+    _texts("unescaped-back", "the same", _BEHIND, Row(('"p,"r', "q")), _LAST,
+           options={_UNESCAPED: "back_to_delimiter"}),
+    _texts("unescaped-skip", "the field is null", _BEHIND, Row((None, "q")), _LAST,
+           options={_UNESCAPED: "skip_value"}),
+    _texts("unescaped-skip-last", "also at the end of the record", b'p,"q"r\n', Row(("p", None)),
+           options={_UNESCAPED: "skip_value"}),
+    _texts("unescaped-on", "up to the quote before a separator", b'"p"r""s",q\np,"q"r"\n',
+           Row(('p"r"s', "q")), Row(("p", 'q"r')), options={_UNESCAPED: "stop_at_closing_quote"}),
+    _texts("unescaped-on-open", "there is none", b'"p"r,q\n"s","t"\n', Bad(2, "unclosed_quote"),
+           _LAST, options={_UNESCAPED: "stop_at_closing_quote"}),
+    _texts("unescaped-space", "a space behind the closing quote", b'"p" ,q\n', Row(('"p" ', "q")),
+           options={_UNESCAPED: "stop_at_delimiter"}),
+    _texts("unescaped-space-ignored", "unless it is ignored", b'"p" ,q\n', Row(("p", "q")),
+           options={_UNESCAPED: "stop_at_delimiter", "ignore_trailing_white_space": True}),
+    _texts("unescaped-open", "a quote that is not closed", b'"p,q\n"s","t"\n',
+           Bad(2, "unclosed_quote"), _LAST, multi_line=(Row(('"p,q\n"s"', "t")),),
+           options={_UNESCAPED: "stop_at_delimiter"}),
+    _texts("unescaped-open-back", "it is a character then", b'"p,q\n"s","t"\n',
+           Row(('"p', "q")), _LAST, options={_UNESCAPED: "back_to_delimiter"}),
+    _texts("escape-of-escape", "`char_to_escape_quote_escaping='^'`", rb'"p\"r","q^\"' + b"\n",
+           Row(('p"r', "q\\")), options={"char_to_escape_quote_escaping": "^"}),
+    _texts("escape-of-escape-only", "the escape character escapes itself no longer",
+           rb'"p\\"r","^q"' + b"\n", Row((r'p\"r', "^q")),
+           options={"char_to_escape_quote_escaping": "^"}),
+    _texts("escape-of-escape-open", "so it may escape the last quote", rb'"p\\",q' + b"\n",
+           Bad(2, "unclosed_quote"), options={"char_to_escape_quote_escaping": "^"}),
+)  # fmt: skip
+
+LIMITS: Final = (
+    _texts("long-field", "`max_chars_per_column`: a longer field makes its record bad",
+           b"pqr,s\npqrs,t\np,qrst\n", Row(("pqr", "s")), Bad(3, "field_too_long"),
+           Bad(4, "field_too_long"), options={"max_chars_per_column": 3}),
+    _texts("long-field-wide", "characters count, not bytes", "\u20ac\u20ac\u20ac,s\n".encode(),
+           Row(("\u20ac\u20ac\u20ac", "s")), options={"max_chars_per_column": 3}),
+    _texts("long-field-quoted", "without quotes and escapes", b'"p""r","qrs"\n"p""rs",q\n',
+           Row(('p"r', "qrs")), Bad(3, "field_too_long"), options={"max_chars_per_column": 3}),
+    _texts("long-field-header", "a name of the header fails the file", b"",
+           options={"max_chars_per_column": 1}),
+)  # fmt: skip
+
 WIDTHS: Final = (
     _file("too-few", "fewer fields than the header: malformed", b"a,b\n1\n2,y\n",
           Bad(2, "column_count"), _A2),
@@ -219,6 +266,8 @@ GROUPS: Final = (
     Group("CSV: lines", LINES),
     Group("CSV: encodings", ENCODINGS),
     Group("CSV: quotes and white space", QUOTES),
+    Group("CSV: quotes that close nothing, and escapes of escapes, by option", HANDLING),
+    Group("CSV: fields that are too long", LIMITS),
     Group("CSV: records that are too short or too long", WIDTHS),
     Group("CSV: headers", HEADERS),
     Group("CSV: values that do not fit", MISMATCHES),
