@@ -452,7 +452,9 @@ def streaming_table(
             trigger=trigger or AvailableNow(),
             expectations=named_expectations(expectations or {}),
             storage_options=StorageOptions.of(
-                storage_options, where=f"storage_options of streaming table {table_name!r}"
+                storage_options,
+                where=f"storage_options of streaming table {table_name!r}",
+                path=path,
             ),
             description=description or inspect.getdoc(function),
             face=face,

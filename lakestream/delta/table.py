@@ -15,7 +15,7 @@ from lakestream.errors import ConfigError, LakestreamError, SinkDamagedError, Si
 from lakestream.plan.arrow_types import arrow_schema
 from lakestream.plan.types import Struct, from_json
 from lakestream.storage import stores
-from lakestream.storage.location import PathLike, display, parse_location
+from lakestream.storage.location import OBJECT_SCHEMES, PathLike, display, parse_location
 from lakestream.storage.patience import asked_again
 
 if TYPE_CHECKING:
@@ -60,6 +60,12 @@ class TableAddress(msgspec.Struct, frozen=True):
         """
         location = parse_location(path)
         uri = location.local_path if location.is_local else location.uri
+        if location.scheme not in OBJECT_SCHEMES | {"file"}:
+            raise ConfigError(
+                f"a Delta table cannot live in {location.scheme}://",
+                where=display(path),
+                fix="use a folder, s3://, az://, abfss:// or gs://",
+            )
         if location.scheme == "memory":
             raise ConfigError(
                 "a Delta table cannot live in memory://: deltalake and lakestream would each have "
@@ -75,7 +81,8 @@ class TableAddress(msgspec.Struct, frozen=True):
                 where=display(path),
                 fix="use a path without '%' followed by two hexadecimal digits",
             )
-        return cls(uri, path, display(path), options, location.is_local, location.scheme)
+        checked = None if options is None else options.at(location)
+        return cls(uri, path, display(path), checked, location.is_local, location.scheme)
 
     def store(self) -> ReadStore:
         """Open the table's folder for reading."""

@@ -76,7 +76,8 @@ def open_clean_store(
     from lakestream.storage.fsspec_clean import FsspecCleanStore
     from lakestream.storage.fsspec_store import open_filesystem
 
-    opened = filesystem or open_filesystem(root.uri, {})
+    checked = (options or StorageOptions()).at(root)
+    opened = filesystem or open_filesystem(root.uri, checked.for_fsspec())
     return FsspecCleanStore(opened, root.uri, None if destination is None else destination.uri)
 
 

@@ -165,6 +165,17 @@ class Location(msgspec.Struct, frozen=True):
         return Location("/".join((self.uri.rstrip("/"), *segments)), self.scheme)
 
 
+def scheme_of(path: str | os.PathLike[str] | Location) -> str:
+    """Give the canonical scheme of a path that stands for no variable, whether usable or not."""
+    if isinstance(path, Location):
+        return path.scheme
+    match = _SCHEME.fullmatch(os.fspath(path))
+    if match is None:
+        return "file"
+    scheme = _SAME.get(match[1].lower(), match[1].lower())
+    return "az" if scheme == "abfss" else scheme
+
+
 def parse_location(path: PathLike) -> Location:
     """Resolve a path and bring it to its canonical form.
 

@@ -122,6 +122,9 @@ UNSAFE: Final = frozenset(prefix + "s3_allow_unsafe_rename" for prefix in ("", "
 }
 
 
-def known_names() -> frozenset[str]:
-    """Give every accepted spelling, in lower case."""
-    return frozenset(SHARED).union(*BY_STORE.values())
+def known_names(scheme: str | None = None) -> frozenset[str]:
+    """Give every accepted spelling, in lower case: of a cloud's scheme, or of all clouds."""
+    store = STORE_OF_SCHEME.get(scheme or "")
+    if store is None:
+        return frozenset(SHARED).union(*BY_STORE.values())
+    return frozenset(SHARED).union(BY_STORE[store])

@@ -8,13 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.storage import option_names as names
-from lakestream.storage.location import EnvPath, resolve
+from lakestream.storage.location import (
+    OBJECT_SCHEMES,
+    EnvPath,
+    Location,
+    PathLike,
+    resolve,
+    scheme_of,
+)
 from lakestream.units import parse_duration
 
 _TRUE: Final = frozenset({"true", "1", "yes", "on", "y"})
@@ -23,7 +30,20 @@ _DURATIONS: Final = names.CLIENT_DURATIONS | {"retry_timeout", "init_backoff", "
 #: A checkpoint request may repeat for at most this long.
 _RETRY_TIMEOUT: Final = timedelta(seconds=60)
 
-OptionValue = str | int | float | bool | timedelta | EnvPath
+#: Places whose options are checked here; any other's go to fsspec.
+_OURS: Final = OBJECT_SCHEMES | {"file"}
+
+
+class Nested(msgspec.Struct, frozen=True):
+    """A dict or list among the options, as JSON: a value that never changes."""
+
+    text: bytes
+
+
+OptionValue: TypeAlias = (
+    str | int | float | bool | timedelta | EnvPath | Nested | Mapping[str, object] | list[object]
+)
+_Given: TypeAlias = str | int | float | bool | timedelta | EnvPath | Nested
 
 
 class ObstoreOptions(msgspec.Struct, frozen=True):
@@ -43,9 +63,17 @@ class StorageOptions(msgspec.Struct, frozen=True):
     """Options by name, in lower case and sorted; equal options are equal and hash alike."""
 
     items: tuple[tuple[str, str | EnvPath], ...] = ()
+    #: As given, where the path is one that fsspec reads, or is only known when a run starts.
+    given: tuple[tuple[str, _Given], ...] = ()
 
     @classmethod
-    def of(cls, mapping: Mapping[str, OptionValue] | None, *, where: str) -> StorageOptions:
+    def of(
+        cls,
+        mapping: Mapping[str, OptionValue] | None,
+        *,
+        where: str,
+        path: PathLike | Location | None = None,
+    ) -> StorageOptions:
         """Check the names and values of a user's dict.
 
         Args:
@@ -53,13 +81,20 @@ class StorageOptions(msgspec.Struct, frozen=True):
                 ``aws_region``, ``region``), client options (``allow_http``, ``timeout``) and
                 retry options (``max_retries``, ``retry_timeout``). Values may be ``ls.env``.
             where: What the options belong to, for messages.
+            path: The place they are for. Where fsspec reads it, they go to fsspec as they are; a
+                name of another cloud is refused. None allows the names of all clouds.
 
         Raises:
-            UnknownOptionError: A name that no store knows, with the near ones.
+            UnknownOptionError: A name that the store does not know, with the near ones.
             ConfigError: A value of the wrong kind, one option given twice, or an option that
                 gives up atomic commits.
         """
-        known = names.known_names()
+        if isinstance(path, EnvPath):
+            return cls._of_variable(mapping or {}, where)
+        scheme = "file" if path is None else scheme_of(path)
+        if scheme not in _OURS:
+            return cls(given=_given(mapping or {}, where))
+        known = names.known_names(scheme)
         found: dict[str, str | EnvPath] = {}
         for name, value in (mapping or {}).items():
             lower = name.lower()
@@ -79,9 +114,38 @@ class StorageOptions(msgspec.Struct, frozen=True):
         options._refuse_two_spellings(where)
         return options
 
+    @classmethod
+    def _of_variable(cls, mapping: Mapping[str, OptionValue], where: str) -> StorageOptions:
+        """Check what may be for any store, as far as that can be before a run starts."""
+        given = _given(mapping, where)
+        if not {name.lower() for name in mapping} <= names.known_names():
+            return cls(given=given)
+        return cls(cls.of(mapping, where=where).items, given)
+
+    def at(self, location: Location) -> StorageOptions:
+        """Give the options checked for a place.
+
+        Raises:
+            UnknownOptionError: A name that its store does not know.
+            ConfigError: As ``of``.
+        """
+        if location.scheme not in _OURS:
+            return self
+        mapping: dict[str, OptionValue] = dict(self.given or self.items)
+        return StorageOptions.of(mapping, where=f"storage_options of {location}", path=location)
+
     def __repr__(self) -> str:
         """Give the names; values may be secrets."""
-        return f"StorageOptions({', '.join(f'{name}=***' for name, _ in self.items)})"
+        shown = dict(self.items) | dict(self.given)
+        return f"StorageOptions({', '.join(f'{name}=***' for name in shown)})"
+
+    def for_fsspec(self) -> dict[str, object]:
+        """Give the options as they were given, for the filesystem of any other scheme.
+
+        Raises:
+            EnvironmentNotSetError: A value stands for a variable that is not set.
+        """
+        return {name: _plain(value) for name, value in self.given}
 
     def for_deltalake(self, scheme: str) -> dict[str, str] | None:
         """Give deltalake's flat dict for a store, or None when there is nothing to say.
@@ -172,6 +236,34 @@ class StorageOptions(msgspec.Struct, frozen=True):
                     where=where,
                     fix="give it once",
                 )
+
+
+def _given(mapping: Mapping[str, OptionValue], where: str) -> tuple[tuple[str, _Given], ...]:
+    """Keep options as they are, in a form that can be compared and hashed."""
+    found: list[tuple[str, _Given]] = []
+    for name, value in sorted(mapping.items(), key=lambda item: item[0]):
+        match value:
+            case str() | int() | float() | bool() | timedelta() | EnvPath() | Nested():
+                found.append((name, value))
+                continue
+            case _:
+                pass
+        try:
+            found.append((name, Nested(msgspec.json.encode(value))))
+        except TypeError as error:
+            raise ConfigError(
+                f"option {name} is a {type(value).__name__}",
+                where=where,
+                fix="give text, numbers, and dicts or lists of them; or pass an opened fsspec "
+                "filesystem with filesystem=",
+            ) from error
+    return tuple(found)
+
+
+def _plain(value: _Given) -> object:
+    if isinstance(value, Nested):
+        return msgspec.json.decode(value.text)
+    return resolve(value) if isinstance(value, EnvPath) else value
 
 
 def _text(name: str, value: OptionValue, where: str) -> str | EnvPath:

@@ -48,6 +48,7 @@ def open_read_store(
         root = path.uri if isinstance(path, Location) else parse_location(path).uri
         return FsspecReadStore(filesystem, root)
     location = path if isinstance(path, Location) else parse_location(path)
+    checked = (options or StorageOptions()).at(location)
     if location.is_local:
         from lakestream.storage.local_read import LocalReadStore
 
@@ -58,17 +59,10 @@ def open_read_store(
             ObjectStore,
         )
 
-        return ObjectReadStore(ObjectStore(location, options or StorageOptions()))
-    if options is not None and options.items:
-        raise ConfigError(
-            f"storage_options do not reach {location.scheme}://",
-            where=str(location),
-            fix="pass an opened fsspec filesystem with filesystem=",
-        )
+        return ObjectReadStore(ObjectStore(location, checked))
     from lakestream.storage import fsspec_store
 
-    opened = fsspec_store.open_filesystem(location.uri, {})
-    return fsspec_store.FsspecReadStore(opened, location.uri)
+    return fsspec_store.open_fsspec(location.uri, checked.for_fsspec())
 
 
 def open_log_store(path: PathLike | Location, options: StorageOptions | None = None) -> LogStore:
@@ -85,6 +79,7 @@ def open_log_store(path: PathLike | Location, options: StorageOptions | None = N
     Cost: no request; see ``probe_log_store``.
     """
     location = path if isinstance(path, Location) else parse_location(path)
+    checked = (options or StorageOptions()).at(location)
     if location.is_local:
         from lakestream.storage.local_log import LocalLogStore
 
@@ -100,7 +95,7 @@ def open_log_store(path: PathLike | Location, options: StorageOptions | None = N
         ObjectStore,
     )
 
-    return ObjectLogStore(ObjectStore(location, options or StorageOptions()))
+    return ObjectLogStore(ObjectStore(location, checked))
 
 
 def probe_log_store(store: LogStore) -> None:

@@ -61,7 +61,7 @@ def describe_delta(
         starting_version=starting_version,
         starting_timestamp=None if starting_timestamp is None else parse_moment(starting_timestamp),
         asset_key=_asset_key(asset_key),
-        options=StorageOptions.of(storage_options, where=where),
+        options=StorageOptions.of(storage_options, where=where, path=path),
     )
 
 
@@ -79,7 +79,7 @@ def describe_table(
     return StaticDeltaTable(
         path=path,
         asset_key=_asset_key(asset_key),
-        options=StorageOptions.of(storage_options, where=f"table({display(path)!r})"),
+        options=StorageOptions.of(storage_options, where=f"table({display(path)!r})", path=path),
     )
 
 

@@ -134,7 +134,7 @@ def describe_files(
         allow_overwrites=allow_overwrites,
         ignore_missing=ignore_missing_files,
         asset_key=read_asset_key(asset_key),
-        storage_options=StorageOptions.of(storage_options, where=WHERE),
+        storage_options=StorageOptions.of(storage_options, where=WHERE, path=path),
         filesystem=filesystem,
         notifications=checked_queue(notifications),
         backfill_interval=checked_interval(backfill_interval),
