@@ -31,6 +31,7 @@ class FilesOptions(TypedDict, total=False):
     modified_after: datetime | str | None
     modified_before: datetime | str | None
     min_age: str | timedelta | float
+    max_file_age: str | timedelta | float | None
     recursive: bool
     max_files_per_trigger: int | None
     max_bytes_per_trigger: str | int | None
@@ -137,6 +138,7 @@ def read_files(
     modified_after: datetime | str | None = None,
     modified_before: datetime | str | None = None,
     min_age: str | timedelta | float = 0,
+    max_file_age: str | timedelta | float | None = None,
     recursive: bool = True,
     max_files_per_trigger: int | None = None,
     max_bytes_per_trigger: str | int | None = None,
@@ -186,6 +188,9 @@ def read_files(
         modified_before: Only files modified before this time (exclusive).
         min_age: Files younger than this wait for a later discovery: for writers that fill
             local files slowly in place. By default nothing waits.
+        max_file_age: Files that were written longer ago than this are not taken, and known ones
+            are forgotten, so that memory does not grow with the years. At least ``"14 days"``;
+            ``"90 days"`` is a good choice. By default all files are remembered.
         recursive: False does not enter folders, except ``key=value`` ones.
         max_files_per_trigger: At most so many files a batch. None adapts.
         max_bytes_per_trigger: A batch ends with the file that crosses this size (``"10g"`` or
@@ -249,6 +254,7 @@ def read_files(
         modified_after=modified_after,
         modified_before=modified_before,
         min_age=min_age,
+        max_file_age=max_file_age,
         recursive=recursive,
         max_files_per_trigger=max_files_per_trigger,
         max_bytes_per_trigger=max_bytes_per_trigger,

@@ -25,6 +25,8 @@ from lakestream.stream import Stream
 from lakestream.triggers import AvailableNow, ProcessingTime, Trigger, check_trigger
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import pyarrow as pa
 
     from lakestream.plan.types import Struct
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from lakestream.query.overview import TableStatus
     from lakestream.query.progress import QueryProgress
     from lakestream.sources.files.actions import FileAction, Verb
+    from lakestream.sources.files.expiry import Expiry
     from lakestream.sources.files.states import FileState
     from lakestream.sql.scope import Origin
 
@@ -292,6 +295,24 @@ class StreamingTable:
         from lakestream.query import overview
 
         return overview.files(self.definition, SYSTEM_CLOCK)
+
+    def expiring_files(self, max_file_age: str | timedelta | None = None) -> Expiry:
+        """Tell what ``max_file_age`` forgets and leaves out now; changes nothing.
+
+        Args:
+            max_file_age: An age to try, of 14 days or more; None takes what is declared.
+
+        Returns:
+            The known files, those of them that are forgotten, and those that lie there, are too
+            old and were never taken.
+
+        Cost: the ledger is read, and the landing place is listed.
+        """
+        from lakestream.query import overview
+        from lakestream.sources.files.option_values import checked_max_age
+
+        age = checked_max_age(max_file_age)
+        return overview.expiring_files(self.definition, SYSTEM_CLOCK, max_age=age)
 
     def act_on_files(
         self,

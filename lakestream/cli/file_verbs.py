@@ -123,6 +123,27 @@ def print_decided(table: StreamingTable, *, as_json: bool) -> None:
     print_table(["when (UTC)", "by", "verb", "files", "reason"], rows)
 
 
+def print_expiring(table: StreamingTable, age: str, *, as_json: bool) -> None:
+    """Show what a ``max_file_age`` would forget and leave out."""
+    found = table.expiring_files(age)
+    if as_json:
+        print_json(msgspec.to_builtins(found))
+        return
+    OUT.print(
+        f"[bold]{escape(table.name)}[/] knows {counted(found.known, 'file')};"
+        f" with max_file_age={age!r} it forgets {counted(found.forgotten, 'file')} written"
+        f" and found before {found.forgotten_before:%Y-%m-%d %H:%M} UTC",
+        highlight=False,
+        soft_wrap=True,
+    )
+    if found.never_taken:
+        OUT.print(
+            f"[yellow]{counted(found.never_taken, 'file')} in the place, older than that, were"
+            " never taken, and would not be[/]",
+            soft_wrap=True,
+        )
+
+
 def _files_of(files: tuple[tuple[int, str], ...]) -> str:
     """Name the one file, or the folders that many are in."""
     if len(files) == 1:

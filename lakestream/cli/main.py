@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.markup import escape
 
-from lakestream.cli.file_verbs import FileVerb, decide, print_decided
+from lakestream.cli.file_verbs import FileVerb, decide, print_decided, print_expiring
 from lakestream.cli.output import (
     ERR,
     OUT,
@@ -173,6 +173,12 @@ def files(
     actions: Annotated[
         bool, typer.Option("--actions", help="Show who decided what, when and why.")
     ] = False,
+    expiring: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AGE", help='Show what a max_file_age of AGE would forget: "90 days".'
+        ),
+    ] = None,
     reason: Annotated[str, typer.Option(help="With a verb: why. Kept for later.")] = "",
     again: Annotated[
         bool, typer.Option("--again", help="With replay: also files whose rows are there.")
@@ -202,6 +208,9 @@ def files(
         return
     if actions:
         print_decided(table, as_json=as_json)
+        return
+    if expiring is not None:
+        print_expiring(table, expiring, as_json=as_json)
         return
     found = [
         each

@@ -23,11 +23,14 @@ from lakestream.query.micro_batch import MicroBatchExecution, new_attempt_id
 from lakestream.query.open_query import OpenQuery, open_query
 from lakestream.query.reporting import total_backlog
 from lakestream.sources.base import Backlog, ReadLimit, ReplanNeeded
+from lakestream.sources.files.expiry import Expiry, total_expiry
 from lakestream.sources.files.reader import FilesReader
 from lakestream.sources.files.states import FileState, file_states
 from lakestream.storage.options import StorageOptions
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import pyarrow as pa
 
     from lakestream.sql.scope import Origin
@@ -171,6 +174,15 @@ def files(definition: QueryDefinition, clock: Clock) -> Iterator[FileState]:
             if isinstance(reader, FilesReader):
                 outcomes = iter(history.file_outcomes(query.log))
                 yield from file_states(reader.known_files(), outcomes, reader.set_aside())
+
+
+def expiring_files(
+    definition: QueryDefinition, clock: Clock, *, max_age: timedelta | None
+) -> Expiry:
+    """Tell what ``max_file_age`` forgets and leaves out, over all file sources."""
+    with _rehearsal(definition, clock) as (query, _):
+        readers = [each for each in query.readers.values() if isinstance(each, FilesReader)]
+        return total_expiry(each.expiring(max_age) for each in readers)
 
 
 def quarantine(definition: QueryDefinition, clock: Clock) -> pa.Table:

@@ -30,7 +30,7 @@ AUTO_LOADER: Final = (
     Row("cloudFiles.allowOverwrites", "allow_overwrites", switch),
     Row("cloudFiles.maxFilesPerTrigger", "max_files_per_trigger", number),
     Row("cloudFiles.maxBytesPerTrigger", "max_bytes_per_trigger", size),
-    Row("cloudFiles.maxFileAge", why=NOT_BUILT),
+    Row("cloudFiles.maxFileAge", "max_file_age"),
     Row(
         "cloudFiles.backfillInterval",
         "backfill_interval",
@@ -138,7 +138,11 @@ SPARK: Final = (
         only=("false",),
         why="a file is known by its whole path",
     ),
-    Row("maxFileAge", only=None, why="files are remembered for ever, so none is missed by its age"),
+    Row(
+        "maxFileAge",
+        only=None,
+        why="files are remembered for ever, unless max_file_age says otherwise",
+    ),
     Row("maxCachedFiles", only=None, why="discovery holds no such cache"),
     Row("discardCachedInputRatio", only=None, why="discovery holds no such cache"),
     Row("cleanSource", only=("off",), why=NOT_BUILT),

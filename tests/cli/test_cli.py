@@ -224,3 +224,17 @@ def test_files_when_decided_about_as_json_then_never_asked() -> None:
     found = json.loads(lakestream(*words, "--yes").stdout)
 
     assert (found["done"], found["verb"], found["files"][0]["key"]) == (True, "forget", "a.json")
+
+
+def test_files_when_asked_what_expires_then_counted_and_nothing_is_written() -> None:
+    lakestream("run", "pipeline:orders")
+    before = sorted(str(path) for path in Path("lake").rglob("*"))
+    words = ("files", "pipeline:orders", "--expiring")
+
+    shown = lakestream(*words, "20 days")
+    found = json.loads(lakestream(*words, "20 days", "--json").stdout)
+
+    assert "knows 2 files" in shown.stdout
+    assert (found["known"], found["forgotten"], found["never_taken"]) == (2, 0, 0)
+    assert lakestream(*words, "2 days").returncode == 1
+    assert sorted(str(path) for path in Path("lake").rglob("*")) == before

@@ -39,6 +39,7 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "escape": ("~", "~"),
     "line_sep": ("|", "|"),
     "max_bytes_per_trigger": ("10g", "10g"),
+    "max_file_age": ("90 days", "90 days"),
     "max_chars_per_column": ("40", 40),
     "max_columns": ("12", 12),
     "max_files_per_trigger": ("7", 7),

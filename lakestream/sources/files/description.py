@@ -38,6 +38,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         modified_after: Exclusive.
         modified_before: Exclusive.
         min_age: Younger files wait for a later discovery.
+        max_file_age: Older files are neither taken nor remembered; None remembers all.
         recursive: False enters only Hive folders.
         limit: Declared read limit; None adapts.
         metadata_column: Name of the metadata struct, or None.
@@ -68,6 +69,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     modified_after: datetime | None
     modified_before: datetime | None
     min_age: timedelta
+    max_file_age: timedelta | None
     recursive: bool
     limit: ReadLimit | None
     metadata_column: str | None

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _YOUNG: Final = timedelta(seconds=2)
 #: A writer's clock may be ahead by this much.
 _SKEW: Final = timedelta(days=1)
+#: Files stay known so much longer than ``max_file_age``.
+SLACK_US: Final = 86_400_000_000
 
 
 class Discovery:
@@ -62,6 +64,25 @@ class Discovery:
             hidden=landing.file is not None,
         )
         self._takes_in_run = _run_filter(context, landing)
+        self._oldest_us: int | None = None
+        self.too_old = 0
+        """Files that the last look left out because of ``max_file_age``."""
+        self.expire()  # before the ledger is loaded, so that it does not load what is forgotten
+
+    def expire(self) -> None:
+        """Hold ``max_file_age`` against the run's clock; called before each look.
+
+        Files are remembered a day longer than they are taken: a time that a message gave and
+        the one that a listing shows may differ by seconds.
+        """
+        max_age = self._description.max_file_age
+        if max_age is None:
+            return
+        oldest = microseconds(self._context.clock.now() - max_age)
+        self._ledger.expire(oldest - SLACK_US)
+        # A clock that was put back must not bring what is forgotten already.
+        self._oldest_us = max(oldest, self._ledger.expired_us or oldest)
+        self.too_old = 0
 
     def run(self, time_budget_s: float | None, *, rescued_before: datetime | None = None) -> bool:
         """Look once through the whole place, or until the time is up.
@@ -104,6 +125,14 @@ class Discovery:
             return [at for at, key in enumerate(values(page, "path")) if key in keys]
 
         return [each for page in self._pages(chosen, self._takes_in_run.takes) for each in page]
+
+    def count_older(self, known: Ledger, oldest_us: int) -> int:
+        """Count the files of the source that are older than a moment and were never taken."""
+
+        def older(file: Candidate) -> bool:
+            return self._filter.takes(file) and file.modified_us < oldest_us
+
+        return sum(len(page) for page in self._pages(known.unseen_on, older))
 
     def _pages(
         self,
@@ -151,7 +180,12 @@ class Discovery:
         }
 
     def _takes(self, file: Candidate) -> bool:
-        return self._filter.takes(file) and self._takes_in_run.takes(file)
+        if not (self._filter.takes(file) and self._takes_in_run.takes(file)):
+            return False
+        if self._oldest_us is not None and file.modified_us < self._oldest_us:
+            self.too_old += 1
+            return False
+        return True
 
     def _append(self, found: list[Candidate], rescued_before: datetime | None) -> None:
         """Make listed files known, oldest first.

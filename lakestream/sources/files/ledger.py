@@ -33,6 +33,7 @@ from lakestream.sources.files.ledger_rows import (
     LedgerFile,
     Via,
     files_of,
+    newest_moments,
     rows_of,
     values,
 )
@@ -41,18 +42,25 @@ from lakestream.storage.base import LogStore
 
 #: Rows kept decoded, newest entries first, so that a batch is planned without reading again.
 _CACHED_ROWS: Final = 200_000
+#: The known files are gone through anew when so much time of them has expired.
+_STEP_US: Final = 86_400_000_000
 #: Appends that others may win in a row before this one gives up.
 _MAX_TRIES: Final = 20
 
 
 class Segment(msgspec.Struct, frozen=True):
-    """One entry of the log as loaded: its number and the places it holds."""
+    """One entry of the log as loaded: its number, the places it holds, and what lies there.
+
+    ``newest_us`` is the last moment at which a file of it was written or found; None where that
+    was not asked for, since no file expired.
+    """
 
     entry: int
     first_seq: int
     last_seq: int
     files: int
     size_bytes: int
+    newest_us: int | None = None
 
 
 class Ledger:
@@ -75,6 +83,8 @@ class Ledger:
         self._cache: OrderedDict[int, list[RecordBatch]] = OrderedDict()
         self._cached_rows = 0
         self._forgotten: dict[str, int] = {}
+        self.expired_us: int | None = None
+        """What was written and found before this moment is not remembered."""
         self.only_ignored = True
         """Whether no row yet is one to be read."""
 
@@ -99,8 +109,9 @@ class Ledger:
                 fix="restore the checkpoint folder from a backup",
             )
         first, files, size_bytes = self._next_seq, 0, 0
+        newest_us: int | None = None
         for batch in batches:
-            self._known.update(identity.of_rows(batch, versions=self._versions))
+            newest_us = self._know(batch, newest_us)
             if self._forgotten:
                 self._know_again(batch)
             sizes = values(batch, "size")
@@ -115,8 +126,39 @@ class Ledger:
             self._next_seq += batch.num_rows
         if files:
             self.only_ignored = False
-        self._segments.append(Segment(number, first, self._next_seq - 1, files, size_bytes))
+        self._segments.append(
+            Segment(number, first, self._next_seq - 1, files, size_bytes, newest_us)
+        )
         self._keep(number, batches)
+
+    def _know(self, batch: RecordBatch, newest_us: int | None = None) -> int | None:
+        """Remember a batch's files; where they expire, give when the newest was of the moment."""
+        found = identity.of_rows(batch, versions=self._versions)
+        if self.expired_us is None:
+            self._known.update(found)
+            return None
+        moments = newest_moments(batch)
+        expired = self.expired_us
+        self._known.update(
+            each for each, moment in zip(found, moments, strict=True) if moment >= expired
+        )
+        return max(moments) if newest_us is None else max(newest_us, *moments)
+
+    def expire(self, before_us: int) -> None:
+        """Forget which files there were whose time and discovery lie before a moment.
+
+        Their places stay. The moment never goes back, and in memory it moves by whole days.
+
+        Cost: when it moves, the entries that hold younger files are read once more.
+        """
+        if self.expired_us is not None and before_us < self.expired_us + _STEP_US:
+            return
+        self.expired_us = before_us
+        self._known = set()
+        for segment in self._segments:
+            if segment.newest_us is None or segment.newest_us >= before_us:
+                for batch in self.rows(segment.first_seq - 1, segment.last_seq):
+                    self._know(batch)
 
     def unseen(self, identities: Sequence[str]) -> list[int]:
         """Give the positions of the identities that the ledger does not have, once each.

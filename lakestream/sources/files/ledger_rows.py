@@ -89,6 +89,15 @@ def moments(batch: RecordBatch, name: str) -> list[datetime | None]:
     return [known[each] for each in found]
 
 
+def newest_moments(batch: RecordBatch) -> list[int]:
+    """Give when each file was last written or found, in microseconds since 1970 UTC."""
+    columns = (
+        cast("list[int]", batch.column(name).cast(DataType.int64()).to_pylist())
+        for name in ("mtime", "discovered_at")
+    )
+    return [max(each) for each in zip(*columns, strict=True)]
+
+
 def rows_of(
     candidates: Sequence[Candidate], *, first_seq: int, discovered_at: datetime, via: Via
 ) -> RecordBatch:

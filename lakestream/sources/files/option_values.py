@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 WHERE: Final = "read_files"
 _MOST_RECEIVERS: Final = 64
+_LEAST_MAX_AGE: Final = timedelta(days=14)
 
 
 def check_type(option: str, value: object, kind: type) -> None:
@@ -29,6 +30,24 @@ def check_type(option: str, value: object, kind: type) -> None:
         raise ConfigError(
             f"{option} must be {kind.__name__}, not {type(value).__name__}", where=WHERE
         )
+
+
+def checked_max_age(age: str | timedelta | float | None) -> timedelta | None:
+    """Read ``max_file_age``.
+
+    Raises:
+        ConfigError: It is no duration, or shorter than 14 days.
+    """
+    if age is None:
+        return None
+    found = parse_duration(age, option="max_file_age")
+    if found < _LEAST_MAX_AGE:
+        raise ConfigError(
+            f"max_file_age is {age!r}: files that come late would be missed",
+            where=WHERE,
+            fix='give "14 days" or more; "90 days" is a good choice',
+        )
+    return found
 
 
 def check_choice(option: str, value: object, allowed: tuple[str, ...]) -> None:

@@ -20,6 +20,7 @@ from lakestream.sources.files.actions import ActionLog, FileAction
 from lakestream.sources.files.attempt import Attempt, FilesRead, Lessons
 from lakestream.sources.files.batch_metrics import batch_metrics
 from lakestream.sources.files.discovery import Discovery
+from lakestream.sources.files.expiry import Expiry, expiring
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
 from lakestream.sources.files.fetch import Fetch
 from lakestream.sources.files.landing import Landing, open_landing
@@ -39,6 +40,8 @@ from lakestream.sources.files.sampling import Sampler
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from arro3.core import RecordBatch
 
     from lakestream.checkpoint.batch_records import AttemptRecords
@@ -103,6 +106,7 @@ class FilesReader:
 
         Exactly once: a file is in the ledger once, whoever else discovers at the same time.
         """
+        self._discovery.expire()
         self._forget()
         self._complete = (self._notified or self._discovery).run(time_budget_s)
         self._loaded = True
@@ -208,8 +212,21 @@ class FilesReader:
         """Tell how the batch's files were found, and what came through the queue since the last."""
         first, last = from_offset(start), from_offset(end)
         rows = self._ledger_to(last).rows(first, last)
-        found = batch_metrics(rows, notified=self._notified is not None)
+        found = dict(batch_metrics(rows, notified=self._notified is not None))
+        if self._description.max_file_age is not None:
+            found["numFilesTooOld"] = str(self._discovery.too_old)
         return found if self._notified is None else found | self._notified.take_metrics()
+
+    def expiring(self, max_age: timedelta | None) -> Expiry:
+        """Tell what ``max_file_age``, or another age, forgets and leaves out; changes nothing."""
+        versions = self._description.allow_overwrites
+        known = Ledger(self._context.log, f"sources/{self._context.name}/files", versions=versions)
+        return expiring(
+            known,
+            self._discovery,
+            max_age or self._description.max_file_age,
+            self._context.clock.now(),
+        )
 
     def set_aside(self) -> Mapping[int, tuple[str, FileAction]]:
         """Give the files that no batch still to be planned reads: place to key and decision."""
