@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
     from lakestream.plan.description import Description
+    from lakestream.stream_writer import DataStreamWriter
 
 _HOW: Final[Mapping[str, JoinType]] = {
     "inner": "inner", "left": "left", "leftouter": "left", "right": "right",
@@ -54,7 +55,7 @@ _INSTEAD: Final[Mapping[str, str]] = {
         "give the stream to ls.sql(text, name=stream)": """
             createOrReplaceTempView createTempView""",
         "return the stream from a function under @ls.streaming_table(path)": """
-            write writeStream""",
+            write""",
     }.items()
     for name in names.split()
 }
@@ -127,6 +128,17 @@ class Stream:
     def dtypes(self) -> list[tuple[str, str]]:
         """The columns' names and Spark types. Raises as ``struct``."""
         return [(name, t.type_name(kind)) for name, kind in self.struct.fields]
+
+    @property
+    def writeStream(self) -> DataStreamWriter:  # noqa: N802 - PySpark's name
+        """A new builder of a query that feeds a Delta table, for scripts and notebooks.
+
+        A streaming table (``ls.streaming_table``) is the same with a declaration that Dagster,
+        the command line and other tables can use.
+        """
+        from lakestream.stream_writer import DataStreamWriter
+
+        return DataStreamWriter(self)
 
     def printSchema(self) -> None:  # noqa: N802 - PySpark's name
         """Print the columns as a tree, as PySpark does. Raises as ``struct``."""

@@ -158,7 +158,7 @@ def test_method_when_misspelt_then_attribute_error_with_near_names(declared):
         ("groupBy", "state across rows"),
         ("show", "preview"),
         ("foreachBatch", "mapBatches"),
-        ("writeStream", "streaming_table"),
+        ("write", "streaming_table"),
     ],
 )
 def test_method_when_a_stream_has_none_like_it_then_told_what_to_do(name, instead):
