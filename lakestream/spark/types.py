@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from lakestream.errors import ConfigError
 from lakestream.plan import types as t
@@ -166,17 +166,6 @@ class MapType(DataType):
 
 
 @dataclass(frozen=True)
-class _Written(DataType):
-    """A type that was given as DDL: ``add("tags", "array<string>")``."""
-
-    text: str
-
-    @property
-    def plain(self) -> t.SparkType:
-        return t.parse_type(self.text)
-
-
-@dataclass(frozen=True)
 class StructField:
     """A column or field: its name and type."""
 
@@ -211,7 +200,7 @@ class StructType(DataType):
             raise ConfigError(
                 f"field {field!r} has no type", where="StructType.add", fix="give it as the second"
             )
-        kind = _Written(data_type) if isinstance(data_type, str) else data_type
+        kind = _typed(t.parse_type(data_type)) if isinstance(data_type, str) else data_type
         self.fields.append(StructField(field, kind, nullable, metadata))
         return self
 
@@ -246,3 +235,33 @@ class StructType(DataType):
     def __repr__(self) -> str:
         """Show the fields."""
         return f"StructType({self.fields!r})"
+
+
+_SIMPLE: Final = {
+    each.plain: each
+    for each in (
+        BooleanType(), ByteType(), ShortType(), IntegerType(), LongType(), FloatType(),
+        DoubleType(), StringType(), BinaryType(), DateType(), TimestampType(), TimestampNTZType(),
+    )
+}  # fmt: skip
+
+
+def _typed(plain: t.SparkType) -> DataType:
+    """Give a type as PySpark holds it."""
+    match plain:
+        case t.Decimal(precision, scale):
+            return DecimalType(precision, scale)
+        case t.Array(element):
+            return ArrayType(_typed(element))
+        case t.Map(key, value):
+            return MapType(_typed(key), _typed(value))
+        case t.Struct(fields):
+            return StructType([StructField(name, _typed(each)) for name, each in fields])
+        case _ if plain in _SIMPLE:
+            return _SIMPLE[plain]
+        case _:
+            raise ConfigError(
+                f"type {t.type_name(plain)} holds nothing",
+                where="StructType.add",
+                fix="give a type with values",
+            )

@@ -83,9 +83,24 @@ def test_types_when_nested_then_columns_of_the_stream() -> None:
 def test_struct_when_compared_then_by_its_fields() -> None:
     one, same, other = (StructType().add("a", kind) for kind in ("int", "int", "long"))
 
-    assert one == same
+    assert one == same == StructType([StructField("a", IntegerType())])
     assert one != other
     assert "StructField(name='a'" in repr(one)
+
+
+@pytest.mark.parametrize(("kind", "simple", "in_json"), NAMES, ids=str)
+def test_type_when_written_as_text_then_the_same(kind: DataType, simple: str, in_json: str) -> None:
+    nested = f"struct<a:array<{simple}>,b:map<{in_json},{simple}>>"
+
+    found = StructType().add("a", nested).fields[0].dataType
+
+    wanted = [("a", ArrayType(kind)), ("b", MapType(kind, kind))]
+    assert found == StructType([StructField(name, each) for name, each in wanted])
+
+
+def test_type_when_it_holds_nothing_then_refused() -> None:
+    with pytest.raises(ConfigError, match="void holds nothing"):
+        StructType().add("a", "void")
 
 
 def test_struct_when_a_column_stands_twice_then_refused() -> None:
