@@ -66,5 +66,4 @@ def _delete_attempts(store: LogStore, newest_commit: int, merged_to: int) -> Non
         has_lost = winner is not None and winner.attempt != attempt
         if number < merged_to or (number < newest_commit and has_lost):
             gone.append(match[0])
-    if gone:
-        store.delete(gone)
+    store.delete(gone)

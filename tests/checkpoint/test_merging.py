@@ -649,6 +649,24 @@ def test_purge_when_attempts_lost_then_theirs_go_below_the_newest_commit_only(
     assert {key.split("/")[1] for key in store.list("batches")} == {"merged", "readme", "20-won"}
 
 
+def test_purge_when_the_log_ends_before_the_callers_batch_then_losers_go_below_its_end_only(
+    store: Watched,
+) -> None:
+    for number in range(16):
+        _commit(store, number)
+        AttemptRecords(store, number, "lost").put("files.parquet", _file_rows(["x"]))
+
+    retention.purge(store, 20)
+
+    left = {key.split("/")[1] for key in store.list("batches")}
+    assert left == {"merged", "15-lost"} | {f"{number}-won" for number in range(10, 16)}
+    store.calls.clear()
+    retention.purge(store, 20)
+    assert [call for call in store.calls if call.startswith("get commits")] == [
+        f"get commits/{number}" for number in range(10, 16)
+    ]
+
+
 def test_purge_when_a_hundred_batches_are_merged_then_the_tiers_grow(store: Watched) -> None:
     for number in range(101):
         _commit(store, number)
