@@ -152,7 +152,7 @@ def judge(collected: Collected, order: Order, mutant: Mutant, budget_s: float) -
         tests,
         prepare=lambda: mutant_code.put(mutant.path, tree, {mutant.function}),
         cpu_s=int(8 + 2 * expected),
-        wall_s=15 + 5 * expected,
+        wall_s=60 + 20 * expected,
     )
     if verdict.ended:
         return f"{_KILLED}{verdict.ended}"
