@@ -17,12 +17,21 @@ class OptionTable:
         rows: Spark's options.
         own: Typed options that Spark has no name for; they may be given as values of any type.
         where: The source, for messages.
+        elsewhere: Options of other sources, and whose they are.
     """
 
-    def __init__(self, rows: Sequence[Row], own: Sequence[Row], *, where: str) -> None:
+    def __init__(
+        self,
+        rows: Sequence[Row],
+        own: Sequence[Row],
+        *,
+        where: str,
+        elsewhere: Mapping[str, str] | None = None,
+    ) -> None:
         self._rows = {row.name.lower(): row for row in rows}
         self._own = {row.name: row for row in own}
         self._where = where
+        self._elsewhere = elsewhere or {}
 
     def arguments(self, options: Mapping[str, object]) -> dict[str, object]:
         """Give the typed arguments of options.
@@ -64,6 +73,12 @@ class OptionTable:
                 return starred
         if lowered in known_names():
             return None
+        if lowered in self._elsewhere:
+            raise UnknownOptionError(
+                f"option {name!r} is of {self._elsewhere[lowered]}",
+                where=self._where,
+                fix="leave it out, or choose the other",
+            )
         names = [row.name for row in self._rows.values() if row.to or row.only != ()]
         raise UnknownOptionError.from_names(name, [*names, *self._own], where=self._where)
 

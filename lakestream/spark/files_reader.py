@@ -95,7 +95,17 @@ def files_rows(name: str, *, auto_loader: bool) -> tuple[Row, ...]:
 
 def files_table(name: str, *, auto_loader: bool, where: str) -> OptionTable:
     """Give the options that one format understands."""
-    return OptionTable(files_rows(name, auto_loader=auto_loader), OWN, where=where)
+    rows = files_rows(name, auto_loader=auto_loader)
+    return OptionTable(rows, OWN, where=where, elsewhere=_owners())
+
+
+def _owners() -> dict[str, str]:
+    """Tell whose an option is, of all those that some file source has."""
+    found = {row.name.lower(): "Spark's own file sources" for row in SPARK}
+    for name, rows in FORMATS.items():
+        for row in rows:
+            found.setdefault(row.name.lower(), f"format {name!r}")
+    return found | {row.name.lower(): "format 'cloudFiles'" for row in AUTO_LOADER}
 
 
 def is_format(name: str) -> bool:

@@ -248,9 +248,24 @@ def test_option_when_misspelt_then_near_names() -> None:
         described("json", ("cloudFiles.schemaHint", "a INT"))
 
 
-def test_option_when_of_another_format_then_unknown() -> None:
-    with pytest.raises(UnknownOptionError, match="unknown option 'header'"):
-        described("json", ("header", "true"))
+@pytest.mark.parametrize(
+    ("option", "owner"),
+    [
+        ("header", "format 'csv'"),
+        ("mergeschema", "format 'csv'"),
+        ("maxFilesPerTrigger", "Spark's own file sources"),
+    ],
+)
+def test_option_when_of_another_source_then_said_whose_it_is(option: str, owner: str) -> None:
+    with pytest.raises(UnknownOptionError, match=f"option '{option}' is of {owner}"):
+        described("json", (option, "true"))
+
+
+def test_option_when_of_auto_loader_but_it_is_not_meant_then_said() -> None:
+    reader = spark.readStream.schema("id INT").option("cloudFiles.schemaHints", "id INT")
+
+    with pytest.raises(UnknownOptionError, match="is of format 'cloudFiles'"):
+        reader.json("/landing")
 
 
 def test_option_when_given_under_two_names_then_refused() -> None:
