@@ -7,10 +7,10 @@ entries have none and are read as they are.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Final
 
+from lakestream.digest import sha256
 from lakestream.errors import CheckpointCorruptError, CheckpointVersionError
 
 VERSION_LINE: Final = "v1"
@@ -109,4 +109,4 @@ def corrupt(what: str, where: str) -> CheckpointCorruptError:
 
 
 def _checksum(text: str, entry_id: int) -> str:
-    return hashlib.sha256(f"{entry_id}\n{text}".encode()).hexdigest()
+    return sha256(f"{entry_id}\n{text}".encode()).hexdigest()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
+from lakestream.digest import sha256
 from lakestream.errors import CheckpointCorruptError, CheckpointVersionError, ObjectNotFoundError
 from lakestream.storage.base import LogStore
 
@@ -102,7 +102,7 @@ def from_bytes(data: bytes, *, where: str) -> QueryMetadata:
 
 def _checksum(tree: Mapping[str, object]) -> str:
     text = json.dumps(tree, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return sha256(text.encode()).hexdigest()
 
 
 def _corrupt(where: str) -> CheckpointCorruptError:

@@ -6,12 +6,11 @@ Delta mark are each compare-and-set, and everything an attempt writes carries it
 
 from __future__ import annotations
 
-import hashlib
 import json
-import random
-import secrets
+import os
 from collections.abc import Mapping
-from typing import Final
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -21,6 +20,7 @@ from lakestream.checkpoint.commit_log import CommitEntry
 from lakestream.checkpoint.epochs import Epoch
 from lakestream.checkpoint.offset_log import OffsetEntry
 from lakestream.clock import epoch_ms
+from lakestream.digest import sha256
 from lakestream.errors import (
     CheckpointCorruptError,
     CheckpointMismatchError,
@@ -37,6 +37,9 @@ from lakestream.query.reporting import BatchTimer, progress_of
 from lakestream.query.summary import AttemptSummary
 from lakestream.sinks.base import Inspection, Receipt
 from lakestream.sources.base import Offset, ReadLimit, ReplanNeeded
+
+if TYPE_CHECKING:
+    from random import Random
 
 #: How often one plan is read again because its input taught us something (new columns, a file
 #: that broke off); each time removes a reason, so this is never met by honest input.
@@ -77,7 +80,6 @@ class MicroBatchExecution:
         self._receipt_version: int | None = None
         self._pending: BatchPlan | None = None
         self._last_timer: BatchTimer | None = None
-        self._random = random.Random()  # noqa: S311 - jitter, not a secret
 
     @property
     def positions(self) -> Mapping[str, Offset]:
@@ -347,6 +349,13 @@ class MicroBatchExecution:
             )
         return receipt
 
+    @cached_property
+    def _random(self) -> Random:
+        """Dice for jitter, not for secrets; a run that need not wait does not load them."""
+        from random import Random
+
+        return Random()  # noqa: S311 - jitter, not a secret
+
     def _back_off(self, failures: int) -> None:
         longest = min(_LONGEST_BACKOFF_S, _FIRST_BACKOFF_S * 2**failures)
         self.query.clock.sleep(longest * (0.5 + self._random.random() / 2))
@@ -436,13 +445,12 @@ class MicroBatchExecution:
         Positions alone would let a checkpoint restored from a backup pass off other files as
         the batch that the table has.
         """
-        digest = hashlib.sha256(f"{self.query.id}:{batch_id}".encode())
+        digest = sha256(f"{self.query.id}:{batch_id}".encode())
         for name in sorted(ends):
             start, end = self._positions[name], ends[name]
             digest.update(json.dumps([name, start, end]).encode())
             for item in self.query.readers[name].digest_items(start, end):
-                digest.update(item.encode("utf-8", "surrogatepass"))
-                digest.update(b"\0")
+                digest.update(f"{item}\0".encode("utf-8", "surrogatepass"))
         return digest.hexdigest()
 
     def _records(self, plan: BatchPlan, attempt: str) -> AttemptRecords:
@@ -464,7 +472,7 @@ class MicroBatchExecution:
 
 def new_attempt_id() -> str:
     """Give a random id that no other attempt has."""
-    return secrets.token_hex(8)
+    return os.urandom(8).hex()
 
 
 def _attempt_of(receipt: Receipt) -> str:

@@ -21,6 +21,7 @@ _BYTE_AS_CHAR: Final = 0x10FF00
 #: As texts, since names beyond ASCII are rare and compiling costs a millisecond of each start.
 _MARKED: Final = "[\U0010ff80-\U0010ffff]"
 _TO_MARK: Final = "[\udc80-\udcff\U0010ff80-\U0010ffff]"
+_NOWHERE: Final = frozenset({"", ".", ".."})
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _BUSY: Final = frozenset({
     errno.EAGAIN, errno.EINTR, errno.EBUSY, errno.EMFILE, errno.ENFILE, errno.ESTALE,
@@ -58,7 +59,7 @@ def etag_of(stat: os.stat_result) -> str:
 
 def is_inside(key: str) -> bool:
     """Tell whether a key names something below the root, by its text."""
-    return "\0" not in key and not any(part in {"", ".", ".."} for part in key.split("/"))
+    return "\0" not in key and _NOWHERE.isdisjoint(key.split("/"))
 
 
 def mapped(error: OSError, where: str) -> StorageError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -48,7 +47,7 @@ class LocalLogStore:
         """Create ``key`` unless it exists; see ``LogStore``. Two fsyncs, more in a new folder."""
         path = self._path(key)
         folder, _, name = path.rpartition("/")
-        temporary = f"{folder}/{TEMPORARY}{name}-{secrets.token_hex(8)}"
+        temporary = f"{folder}/{TEMPORARY}{name}-{os.urandom(8).hex()}"
         try:
             self._settle_what_was_read()
             self._write(folder, temporary, data)

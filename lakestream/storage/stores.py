@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import ConfigError, ObjectNotFoundError, UnsafeLogStoreError
@@ -111,7 +111,7 @@ def probe_log_store(store: LogStore) -> None:
 
     if isinstance(store, LocalLogStore):
         return
-    key = f"{_PROBES}/{secrets.token_hex(8)}"
+    key = f"{_PROBES}/{os.urandom(8).hex()}"
     try:
         # Refused, too, when a try whose reply was lost had made it: the name is only ours.
         store.put_absent(key, b"first")

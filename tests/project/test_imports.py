@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from lakestream.digest import sha256
 
 ROOT = Path(__file__).parents[2]
 HEAVY = (
@@ -76,3 +79,13 @@ def test_pipeline_when_it_transforms_nothing_then_loads_no_engine(tmp_path: Path
     engines = {"dagster", "duckdb", "fsspec", "numpy", "pandas", "polars", "pyarrow", "sqlglot"}
 
     assert loaded_by(PIPELINE.format(folder=str(tmp_path))) & engines == set()
+
+
+def test_pipeline_when_it_runs_then_loads_no_openssl(tmp_path: Path) -> None:
+    slow = {"_hashlib", "hashlib", "hmac", "random", "secrets"}
+
+    assert loaded_by(PIPELINE.format(folder=str(tmp_path))) & slow == set()
+
+
+def test_digest_when_taken_then_it_is_sha256() -> None:
+    assert sha256(b"lake").hexdigest() == hashlib.sha256(b"lake").hexdigest()
