@@ -161,9 +161,10 @@ class Receiver:
 
     def _settle(self, leases: Leases, rounds: _Rounds, report: NotificationReport) -> None:
         """Record what the held messages tell, then acknowledge those that nothing holds back."""
+        failpoint("received")
         reads = [self._read(each, report) for each in leases.held()]
         open_keys = self._look_up(reads, report)
-        failpoint("acknowledge")
+        failpoint("recorded")
         done, later = [], []
         for read in reads:
             waits = max((open_keys.get(key, 0.0) for key in read.keys), default=0.0)

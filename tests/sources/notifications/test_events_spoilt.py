@@ -1,0 +1,67 @@
+"""Events that come twice, late, out of order or never, and runs that are killed over them."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from support.aws_events import EventLake, Wiring
+from support.event_pipeline import EventPipeline
+
+#: Rounds of files by the way of their events. The test server grows slow with what waits on a
+#: queue, so that a round is small.
+ROUNDS: Final[list[tuple[Wiring, int]]] = [("sqs", 6), ("sns", 3), ("eventbridge", 3)]
+ROUND: Final = 100
+
+
+@pytest.fixture
+def pipeline(request: pytest.FixtureRequest, moto_server: Any, tmp_path: Path) -> EventPipeline:
+    wiring: Wiring = getattr(request, "param", "sqs")
+    lake = EventLake(moto_server.endpoint, moto_server.options, wiring=wiring, visibility_s=2)
+    return EventPipeline(tmp_path, lake, random.Random(7))  # noqa: S311 - what is spoilt
+
+
+@pytest.mark.parametrize(("pipeline", "rounds"), ROUNDS, indirect=["pipeline"])
+def test_d3_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
+    pipeline: EventPipeline, rounds: int
+) -> None:
+    pipeline.table().run()
+    kills = {1: ("recorded", 1), 2: ("sink_commit", 2)}
+    for number in range(rounds):
+        pipeline.land(ROUND)
+        if number in kills:
+            pipeline.run_killed(*kills[number], max_files=50)
+        else:
+            pipeline.table(fetch_parallelism=2).run()
+    pipeline.land(0)  # what was late
+    batches = pipeline.table(backfill_interval="1 ms").run()
+    pipeline.assert_exactly_once()
+    assert pipeline.lost > 0
+    assert pipeline.twice > 0
+    assert sum(each.num_input_rows for each in batches) > 0
+    assert pipeline.table().run() == []
+
+
+@pytest.mark.parametrize("point", ["received", "recorded", "plan", "sink_commit", "commit_log"])
+def test_d5_run_when_killed_around_the_acknowledgement_then_nothing_is_lost_or_doubled(
+    pipeline: EventPipeline, point: str
+) -> None:
+    pipeline.table().run()
+    pipeline.land(12)
+    pipeline.lake.send(*pipeline.late, queue=pipeline.queue)
+    told = len(pipeline.files) - pipeline.lost
+    pipeline.run_killed(point)
+    if point in {"received", "recorded"}:
+        waiting, taken = pipeline.lake.counts(pipeline.queue)
+        assert waiting + taken >= told
+    batches = pipeline.table().run()
+    deadline = time.monotonic() + 30
+    while sum(pipeline.lake.counts(pipeline.queue)) and time.monotonic() < deadline:
+        batches += pipeline.table().run()
+    assert sum(pipeline.lake.counts(pipeline.queue)) == 0
+    assert sum(each.files for each in batches) == told
+    pipeline.table(backfill_interval="1 ms").run()
+    pipeline.assert_exactly_once()
