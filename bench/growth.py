@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from bench.data import Bulk, Dataset
 from bench.process import Usage, run
+from bench.report import machine
 
 _SCRIPTS: Final = Path(__file__).parent / "scripts"
 _GROWING: Final = _SCRIPTS / "growing_query.py"
@@ -28,7 +29,7 @@ _COMMITS: Final = (100, 1_000, 10_000)
 #: Halves of a gigabyte.
 _HALVES: Final = (1, 2, 5, 10)
 _NEW: Final = 20
-_ROUNDS: Final = 15
+_ROUNDS: Final = 7
 #: Fresh processes, whose median counts.
 _FRESH: Final = 3
 #: Batches at the end of a running query, whose median counts.
@@ -196,12 +197,11 @@ def main(cache: Path, results: Path, document: Path, only: Sequence[str] = ()) -
     """Measure curves, keep them, write the tables."""
     kept: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
     for name in only or CURVES:
-        rows = []
+        kept[name] = []
         for row in CURVES[name](cache):
             print(json.dumps(row), flush=True)
-            rows.append(row)
-        kept[name] = rows
-        results.write_text(json.dumps(kept, indent=2) + "\n")
+            kept[name].append(row)
+            results.write_text(json.dumps({**kept, "machine": machine()}, indent=2) + "\n")
     text = document.read_text()
     before, _, rest = text.partition(_BEGIN)
     document.write_text(f"{before}{_BEGIN}\n\n{tables(kept)}\n\n{_END}{rest.partition(_END)[2]}")
