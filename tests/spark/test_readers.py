@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from lakestream.errors import (
 )
 from lakestream.plan.nodes import Source, StaticTable
 from lakestream.spark import SparkSession, spark
+from lakestream.spark.delta_options import OWN, ROWS
 
 
 class StructType:
@@ -177,6 +179,34 @@ def test_delta_when_read_as_a_stream_then_the_typed_one() -> None:
     assert description(found) == description(
         ls.read_delta("/table", starting_version=5, ignore_deletes=True)
     )
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "typed"),
+    [
+        ("startingVersion", "latest", {"starting_version": "latest"}),
+        ("startingTimestamp", "2026-01-01", {"starting_timestamp": "2026-01-01"}),
+        ("ignoreChanges", "true", {"ignore_changes": True}),
+        ("skipChangeCommits", "true", {"skip_change_commits": True}),
+        ("maxFilesPerTrigger", "3", {"max_files_per_trigger": 3}),
+        ("maxBytesPerTrigger", "1g", {"max_bytes_per_trigger": "1g"}),
+        ("failOnDataLoss", "true", {}),
+        ("asset_key", "lake/orders", {"asset_key": "lake/orders"}),
+        ("aws_region", "eu-west-1", {"storage_options": {"aws_region": "eu-west-1"}}),
+    ],
+)
+def test_delta_option_when_given_as_text_then_it_is_the_typed_one(
+    option: str, text: str, typed: dict[str, Any]
+) -> None:
+    found = spark.readStream.format("delta").option(option.upper(), text).load("s3://b/table")
+
+    assert description(found) == description(ls.read_delta("s3://b/table", **typed))
+
+
+def test_delta_table_when_compared_with_read_delta_then_each_leads_to_the_other() -> None:
+    known = set(signature(ls.read_delta).parameters) - {"path"}
+
+    assert {row.to for row in (*ROWS, *OWN) if row.to} == known
 
 
 def test_delta_when_its_change_feed_is_asked_for_then_refused_by_name() -> None:
