@@ -167,7 +167,7 @@ def read_files(
             ``ls.env`` may stand in it. Names that start with ``.`` or ``_`` are skipped as in
             Spark, except ``_name=value`` folders.
         format: ``json`` (a record a line), ``csv``, ``parquet``, ``text`` or ``binaryFile``.
-            Textual formats may be compressed: ``.gz``, ``.bz2``, ``.xz``.
+            Textual formats may be compressed: ``.gz``, ``.zst``, ``.bz2``, ``.xz``, ``.lz4``.
         schema: The columns as DDL (``"id BIGINT, price DECIMAL(10,2)"``), a ``pyarrow.Schema``
             or anything with ``__arrow_c_schema__``. None infers them from a sample.
         schema_hints: DDL that pins types of inferred columns, nested ones by dotted paths

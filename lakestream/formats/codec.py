@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol, cast
 
 from lakestream.errors import BadFileError
 from lakestream.limits import COMPRESSION_RATIO_FROM_BYTES, MAX_COMPRESSION_RATIO
+
+if TYPE_CHECKING:
+    from io import IOBase
 
 #: The most that one step gives; what bounds memory whatever a file claims to hold.
 _OUTPUT_BYTES: Final = 2**20
@@ -65,11 +68,12 @@ _DECODERS: Final[dict[str, Callable[[], _Decoder]]] = {
     ".bz2": _bz2,
     ".xz": _xz,
 }
-#: Endings that mean a compression which is not read: such a file must not pass as text.
-_UNREAD: Final = {
-    ".zst": "zstd", ".zstd": "zstd", ".lz4": "lz4", ".snappy": "snappy", ".br": "brotli",
-    ".lzo": "lzo", ".zip": "zip",
+#: What Arrow decodes, by its name of the codec: frames, one after another.
+_ARROW: Final[dict[str, Literal["zstd", "lz4"]]] = {
+    ".zst": "zstd", ".zstd": "zstd", ".lz4": "lz4",
 }  # fmt: skip
+#: Endings that mean a compression which is not read: such a file must not pass as text.
+_UNREAD: Final = {".snappy": "snappy", ".br": "brotli", ".lzo": "lzo", ".zip": "zip"}
 
 
 def suffix_of(key: str) -> str | None:
@@ -81,7 +85,7 @@ def suffix_of(key: str) -> str | None:
     name = key.rpartition("/")[2].lower()
     _, dot, ending = name.rpartition(".")
     suffix = dot + ending
-    return suffix if suffix in _DECODERS or suffix in _UNREAD else None
+    return suffix if suffix in _DECODERS or suffix in _ARROW or suffix in _UNREAD else None
 
 
 def decompress(
@@ -104,15 +108,16 @@ def decompress(
     Raises:
         BadFileError: The file cannot be decompressed to its end.
     """
-    make = _DECODERS.get(suffix)
-    if make is None:
+    if suffix in _UNREAD:
         raise BadFileError(
-            f"the file is compressed with {_UNREAD.get(suffix, suffix)}, which is not supported",
+            f"the file is compressed with {_UNREAD[suffix]}, which is not supported",
             where=where,
-            fix="compress files with gzip, bzip2 or xz, or not at all",
+            fix="compress files with gzip, zstd, bzip2, xz or lz4, or not at all",
         )
+    make = _DECODERS.get(suffix)
+    reader = _Frames(suffix, where) if make is None else _Members(make, suffix, where)
     try:
-        yield from _Members(make, suffix, where).read(chunks)
+        yield from reader.read(chunks)
     except _errors_of(suffix) as error:
         raise _damaged("its data is damaged", suffix, where) from error
 
@@ -135,17 +140,85 @@ def _damaged(reason: str, suffix: str, where: str | None) -> BadFileError:
     )
 
 
-class _Members:
-    """The state of one file: the open member, and how much went in and came out."""
+class _Counted:
+    """What both ways of reading a file know: how much went in and came out."""
 
-    def __init__(self, make: Callable[[], _Decoder], suffix: str, where: str | None) -> None:
-        self._make = make
+    def __init__(self, suffix: str, where: str | None) -> None:
         self._suffix = suffix
         self._where = where
-        self._member: _Decoder | None = None
-        self._members = 0
         self._taken = 0
         self._given = 0
+
+    def read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """Give what the file holds, piece by piece."""
+        raise NotImplementedError
+
+    def _count(self, size: int) -> None:
+        self._given += size
+        if (
+            self._given > COMPRESSION_RATIO_FROM_BYTES
+            and self._given > MAX_COMPRESSION_RATIO * self._taken
+        ):
+            raise BadFileError(
+                f"the {self._suffix} file unpacks to more than {MAX_COMPRESSION_RATIO} times "
+                "its size",
+                where=self._where,
+                fix="if the file is genuine, store it with less compression or in parts",
+            )
+
+
+class _Frames(_Counted):
+    """A file that Arrow decompresses: it pulls where the other decoders are fed.
+
+    Arrow refuses a last frame that is cut off, what is no frame, and frames that need more than
+    128 MB to be read.
+    """
+
+    def read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        from pyarrow import CompressedInputStream, PythonFile
+
+        packed = PythonFile(cast("IOBase", _Pieces(self._pieces(chunks))), mode="r")
+        with CompressedInputStream(packed, _ARROW[self._suffix]) as unpacked:
+            while out := unpacked.read(_OUTPUT_BYTES):
+                self._count(len(out))
+                yield out
+        if self._taken == 0:
+            raise _damaged("it is cut off", self._suffix, self._where)
+
+    def _pieces(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            for start in range(0, len(chunk), _INPUT_BYTES):
+                piece = chunk[start : start + _INPUT_BYTES]
+                self._taken += len(piece)
+                yield piece
+
+
+class _Pieces:
+    """Pieces of bytes as the file that Arrow reads, which may give less than it is asked for."""
+
+    closed = False
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+        self._left = b""
+
+    def read(self, size: int) -> bytes:
+        piece = self._left or next(self._pieces, b"")
+        self._left = piece[size:]
+        return piece[:size]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class _Members(_Counted):
+    """The state of one file whose decoder is fed: the open member, and how many there were."""
+
+    def __init__(self, make: Callable[[], _Decoder], suffix: str, where: str | None) -> None:
+        super().__init__(suffix, where)
+        self._make = make
+        self._member: _Decoder | None = None
+        self._members = 0
 
     def read(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
@@ -176,16 +249,3 @@ class _Members:
                 return
             else:
                 data = b""
-
-    def _count(self, size: int) -> None:
-        self._given += size
-        if (
-            self._given > COMPRESSION_RATIO_FROM_BYTES
-            and self._given > MAX_COMPRESSION_RATIO * self._taken
-        ):
-            raise BadFileError(
-                f"the {self._suffix} file unpacks to more than {MAX_COMPRESSION_RATIO} times "
-                "its size",
-                where=self._where,
-                fix="if the file is genuine, store it with less compression or in parts",
-            )

@@ -2,14 +2,26 @@ import bz2
 import gzip
 import lzma
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakestream.errors import BadFileError
+from lakestream.errors import BadFileError, StorageUnavailableError
 from lakestream.formats.codec import decompress, suffix_of
+
+
+def arrow_packer(codec: str) -> Callable[[bytes], bytes]:
+    def pack(data: bytes) -> bytes:
+        sink = pa.BufferOutputStream()
+        with pa.CompressedOutputStream(sink, codec) as stream:
+            stream.write(data)
+        return sink.getvalue().to_pybytes()
+
+    return pack
+
 
 PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.compress,
@@ -17,7 +29,18 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     ".deflate": zlib.compress,
     ".bz2": bz2.compress,
     ".xz": lzma.compress,
+    ".zst": arrow_packer("zstd"),
+    ".lz4": arrow_packer("lz4"),
 }
+ROWS = b'{"id": 1}\n{"id": 2}\n{"id": 3}\n'
+#: ``ROWS`` as zstd and lz4 write them on the command line: with a checksum.
+CHECKED = {
+    ".zst": "28b52ffd241eb50000707b226964223a20317d0a32337d0a0200a088660509947d805c",
+    ".lz4": "04224d186c401e000000000000007217000000a37b226964223a20317d0a0a0013320a00503a20337d0a"
+    "00000000ca24d790",
+}
+#: A zstd frame of 100 bytes that asks for 256 MB of memory.
+GREEDY = "28b52ffd009045000010787801003f012c"
 
 
 def unpack(data: bytes, suffix: str, step: int = 7) -> bytes:
@@ -54,6 +77,30 @@ def test_decompress_of_flipped_byte_is_bad_or_exact(suffix: str, data: bytes, pl
     assert found == data  # a header field that means nothing: mtime, OS
 
 
+@pytest.mark.parametrize("suffix", CHECKED)
+def test_decompress_of_flipped_byte_in_a_checked_frame_is_bad(suffix: str) -> None:
+    packed = bytes.fromhex(CHECKED[suffix])
+    assert unpack(packed, suffix) == ROWS
+    for place in range(len(packed)):
+        with pytest.raises(BadFileError):
+            unpack(packed[:place] + bytes([packed[place] ^ 0xFF]) + packed[place + 1 :], suffix)
+
+
+def test_decompress_of_frame_that_needs_much_memory_is_bad() -> None:
+    with pytest.raises(BadFileError):
+        unpack(bytes.fromhex(GREEDY), ".zst")
+
+
+@pytest.mark.parametrize("suffix", PACKERS)
+def test_decompress_when_the_bytes_do_not_come_says_why(suffix: str) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield PACKERS[suffix](b"x" * 1000)[:12]
+        raise StorageUnavailableError("gone", where="s3://lake", fix="again")
+
+    with pytest.raises(StorageUnavailableError):
+        list(decompress(chunks(), suffix))
+
+
 def test_decompress_of_gzip_with_zero_padding_reads_it() -> None:
     assert unpack(gzip.compress(b"a") + b"\0" * 40 + gzip.compress(b"b") + b"\0", ".gz") == b"ab"
 
@@ -64,20 +111,25 @@ def test_decompress_with_trailing_junk_is_bad(suffix: str) -> None:
         unpack(PACKERS[suffix](b"rows") + b"junk", suffix)
 
 
-def test_decompress_of_empty_file_is_bad() -> None:
+@pytest.mark.parametrize("suffix", [".gz", ".zst"])
+def test_decompress_of_empty_file_is_bad(suffix: str) -> None:
     with pytest.raises(BadFileError, match="cut off"):
-        unpack(b"", ".gz")
+        unpack(b"", suffix)
 
 
-def test_decompress_of_bomb_stops_at_the_ratio() -> None:
-    packer = bz2.BZ2Compressor()
-    block = bytes(8 * 2**20)
-    bomb = b"".join([*(packer.compress(block) for _ in range(20)), packer.flush()])
+@pytest.mark.parametrize("suffix", [".bz2", ".zst"])
+def test_decompress_of_bomb_stops_at_the_ratio(suffix: str) -> None:
+    if suffix == ".zst":
+        bomb = PACKERS[suffix](bytes(2**30))
+    else:
+        packer = bz2.BZ2Compressor()
+        block = bytes(8 * 2**20)
+        bomb = b"".join([*(packer.compress(block) for _ in range(20)), packer.flush()])
     given_bytes = 0
 
     def read() -> None:
         nonlocal given_bytes
-        for piece in decompress(iter([bomb]), ".bz2", where="s3://lake/bomb.bz2"):
+        for piece in decompress(iter([bomb]), suffix, where="s3://lake/bomb"):
             given_bytes += len(piece)
             assert len(piece) <= 4 * 2**20
 
@@ -87,8 +139,8 @@ def test_decompress_of_bomb_stops_at_the_ratio() -> None:
 
 
 def test_decompress_of_unread_compression_is_bad() -> None:
-    with pytest.raises(BadFileError, match="zstd"):
-        unpack(b"x", ".zst")
+    with pytest.raises(BadFileError, match="snappy"):
+        unpack(b"x", ".snappy")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +149,7 @@ def test_decompress_of_unread_compression_is_bad() -> None:
         ("a/b.json.gz", ".gz"),
         ("A.JSON.GZ", ".gz"),
         ("b.csv.zst", ".zst"),
+        ("b.csv.snappy", ".snappy"),
         ("c.csv", None),
         ("x.gz/plain", None),
         ("gz", None),
