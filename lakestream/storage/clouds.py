@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
 from lakestream.errors import ConfigError
+from lakestream.storage.credentials import credentials_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,7 @@ def open_store(location: Location, options: StorageOptions) -> tuple[AnyStore, s
     Raises:
         EnvironmentNotSetError: An option stands for a variable that is not set.
         ConfigError: An option contradicts the location.
+        AccessDeniedError: A profile gives no credentials.
     """
     prefix = location.prefix
     if location.scheme == "memory":
@@ -40,6 +42,7 @@ def open_store(location: Location, options: StorageOptions) -> tuple[AnyStore, s
         config=config,
         client_options=client_options,
         retry_config=retry_config,
+        **credentials_of(location.scheme, split.config),
     )
     return opened, ""
 

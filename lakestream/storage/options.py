@@ -14,6 +14,7 @@ import msgspec
 
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.storage import option_names as names
+from lakestream.storage.credentials import asks_a_profile
 from lakestream.storage.location import (
     OBJECT_SCHEMES,
     EnvPath,
@@ -156,6 +157,9 @@ class StorageOptions(msgspec.Struct, frozen=True):
         if scheme not in names.STORE_OF_SCHEME:
             return None
         found = self._of_store(scheme)
+        if scheme == "s3" and asks_a_profile(found):
+            # It has AWS's own chain, but takes an endpoint for one that is not AWS's.
+            found["aws_force_credential_load"] = "true"
         for name, text in self._shared().items():
             key = f"backoff_config.{name}" if name in names.BACKOFF else name
             is_duration = name in _DURATIONS

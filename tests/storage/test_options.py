@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from obstore.store import AzureStore, GCSStore, S3Store
@@ -10,6 +11,12 @@ from lakestream.errors import ConfigError, EnvironmentNotSetError, UnknownOption
 from lakestream.storage import option_names
 from lakestream.storage.location import env
 from lakestream.storage.options import StorageOptions
+
+
+@pytest.fixture(autouse=True)
+def no_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("AWS_PROFILE", raising=False)
 
 
 def _of(**options: object) -> StorageOptions:
