@@ -198,7 +198,16 @@ def test_foreign_names_when_they_lie_in_the_folder_then_they_are_not_looked_at(
 ) -> None:
     log = _filled(store, 12)
     log.merge_due()
-    for name in ("0/7", "0/²", "0/" + "x" * 20, "0/" + "0" * 19 + "12", "1/0-9", "1/x", "readme"):
+    for name in (
+        "0/7",
+        "0/99",
+        "0/²",
+        "0/" + "x" * 20,
+        "0/" + "0" * 19 + "12",
+        "1/0-9",
+        "1/x",
+        "readme",
+    ):
         store.put_absent(f"f/{name}", b"")
 
     assert _spans(_log(store)) == [(0, 9), (10, 10), (11, 11)]
