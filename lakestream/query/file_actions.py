@@ -75,7 +75,8 @@ def act(
     No run is waited for or stopped: every append is a compare-and-set, and what a batch did
     with a file is in that batch's own commit.
 
-    Cost: the ledger and the history of all batches are read; a replay lists the landing place.
+    Cost: the ledger and the history of all batches are read; a replay of more than a few files
+    lists the landing place.
     """
     _check(verb, patterns, reason, again=again, even_planned=even_planned)
     decisions: list[_Decision] = []

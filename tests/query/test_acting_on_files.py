@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from support.files_source import FilesPipe
 
 import lakestream as ls
 from lakestream.clock import SYSTEM_CLOCK
-from lakestream.errors import ConfigError, FencedError, LakestreamError
+from lakestream.errors import ConfigError, FencedError, LakestreamError, StorageUnavailableError
 from lakestream.sources.base import DiscoveryFilter, SourceContext
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.ledger import Ledger
@@ -171,6 +174,91 @@ def test_file_when_forgotten_is_new_once(pipe: FilesPipe) -> None:
     pipe.land("a.json", {"id": 111})
     assert table.run() == []
     assert _states(table) == [(key, "committed") for key in ("a.json", "b.json", "a.json")]
+
+
+def test_replay_when_cut_off_behind_its_record_is_completed_by_a_repeat(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = _table(pipe)
+    pipe.land("a.json", {"id": 1})
+    table.run()
+
+    def cut_off(*_given: Any, **_named: Any) -> None:
+        raise StorageUnavailableError("the power is gone")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "append_again", cut_off)
+        with pytest.raises(StorageUnavailableError):
+            table.act_on_files("replay", "a.json", reason="x", again=True)
+    assert table.run() == []
+    table.act_on_files("replay", "a.json", reason="x", again=True)
+    table.run()
+    assert _ids(table) == [1, 1]
+    assert [each.verb for each in table.file_actions()] == ["replay", "replay"]
+
+
+def test_decisions_when_the_table_is_reset_are_forgotten_too(pipe: FilesPipe) -> None:
+    table = _table(pipe)
+    pipe.land("a.json", {"id": 1})
+    table.run()
+    pipe.land("b.json", {"id": 2})
+    _discover(pipe, table)
+    table.act_on_files("mark_done", "b.json", reason="x")
+    table.run()
+    table.reset(truncate=True)
+    table.run()
+    assert _ids(table) == [1, 2]
+    assert table.file_actions() == []
+
+
+_STEPS = (
+    "land", "land", "discover", "one batch", "run", "mark_done", "quarantine", "again", "replay",
+    "forget",
+)  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    steps=st.lists(st.tuples(st.sampled_from(_STEPS), st.integers(0, 5)), min_size=4, max_size=14)
+)
+def test_files_through_any_decisions_have_as_many_rows_as_were_asked_for(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]
+) -> None:
+    pipe = FilesPipe(tmp_path_factory.mktemp("any"))
+    table = _table(pipe)
+    pipe.land("first.json", {"id": 99})
+    table.run()
+    wanted = Counter({99: 1})
+    landed, forgotten = {99}, set[int]()
+    for step, number in steps:
+        key = f"{number}.json"
+        if step in ("discover", "one batch", "run"):
+            forgotten.clear()  # they have their new places
+        match step:
+            case "land" if number not in landed:
+                landed.add(number)
+                wanted[number] += 1
+                pipe.land(key, {"id": number})
+            case "discover":
+                _discover(pipe, table)
+            case "one batch":
+                table.run(max_batches=1)
+            case "run":
+                table.run()
+            case "mark_done" | "quarantine":
+                wanted[number] -= len(table.act_on_files(step, key, reason="x").files)
+            case "again" | "replay":
+                report = table.act_on_files("replay", key, reason="x", again=step == "again")
+                # A file that was forgotten has its new place by this.
+                wanted[number] += len(report.files) if number not in forgotten else 0
+                forgotten -= {number for _ in report.files}
+            case "forget":
+                report = table.act_on_files("forget", key, reason="x")
+                wanted[number] += len(report.files) if number not in forgotten else 0
+                forgotten |= {number for _ in report.files}
+    table.run()
+    assert Counter(_ids(table)) == +wanted
+    assert table.run() == []
 
 
 @pytest.mark.parametrize("versions", [False, True])

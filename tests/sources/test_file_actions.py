@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from support.files_source import FilesPipe
 
-from lakestream.errors import CheckpointCorruptError
+from lakestream.errors import CheckpointCorruptError, StorageUnavailableError
 from lakestream.sources.base import ReadLimit
 from lakestream.sources.files import actions as actions_module
 from lakestream.sources.files.actions import ActionLog, FileAction, Verb
@@ -154,6 +155,30 @@ def test_log_when_long_and_in_parts_is_read_whole(
     ]
     assert fresh.refresh() == []
     assert any("/1/" in key for key in store.list(FOLDER))
+
+
+@pytest.mark.parametrize("plan", ["lose reply", "lose request", "refuse", "other first"])
+def test_decision_when_its_append_goes_wrong_counts_once(tmp_path: Path, plan: str) -> None:
+    store = stores.open_log_store(str(tmp_path / "checkpoint"))
+    put = store.put_absent
+    plans = iter([plan])
+
+    def unreliable(key: str, data: bytes) -> bool:
+        now = next(plans, "")
+        if now == "refuse":
+            return False
+        if now == "other first":
+            put(key, msgspec.json.encode(_action("forget", [(1, "b")], name="y")) + b"\n")
+        found = put(key, data) if now != "lose request" else False
+        if now in ("lose reply", "lose request"):
+            raise StorageUnavailableError("no reply")
+        return found
+
+    store.put_absent = unreliable  # type: ignore[method-assign] # an instance of this test
+    ActionLog(store, FOLDER).append(_action("mark_done", [(0, "a")]))
+    fresh = ActionLog(store, FOLDER)
+    fresh.load()
+    assert [each.id for each in fresh.actions] == (["y", "x"] if plan == "other first" else ["x"])
 
 
 def test_log_when_damaged_is_corrupt(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from support.files_source import FilesPipe
 
 from lakestream.checkpoint.commit_log import CommitEntry, CommitLog
 from lakestream.sources.base import DiscoveryFilter, ReadLimit
+from lakestream.sources.files import discovery
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.reader import FilesReader
 
@@ -100,6 +101,26 @@ def test_requeue_when_the_listing_gives_a_file_twice_reads_it_once(
     find = Discovery.find
     monkeypatch.setattr(Discovery, "find", lambda self, keys: 2 * find(self, keys))
     assert _after(pipe, end, REQUEUE) == [1]
+
+
+@pytest.mark.parametrize("few", [0, 2, 3])
+def test_requeue_when_files_are_few_looks_them_up_and_else_lists(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    for number in range(3):
+        pipe.land(f"day={number}/{number}.json", {"id": number}, age_s=100 - number)
+    pipe.open(include_existing_files=False).discover()
+    (pipe.landing / "day=1/1.json").unlink()
+    end = pipe.open().latest(pipe.open().initial())
+    monkeypatch.setattr(discovery, "_FEW", few)
+    reader = pipe.open(discovery=REQUEUE)
+    listed = []
+    pages = discovery.pages
+    monkeypatch.setattr(discovery, "pages", lambda *given: listed.append(given) or pages(*given))
+    reader.discover()
+    batch = pipe.read(reader, end, reader.latest(end))
+    assert [row["id"] for row in batch.rows] == [0, 2]
+    assert len(listed) == (1 if few == 3 else 2)
 
 
 def test_requeue_when_a_file_is_still_bad_tries_it_once_a_run(pipe: FilesPipe) -> None:

@@ -45,7 +45,7 @@ def requeue(context: SourceContext, discovery: Discovery, ledger: Ledger) -> Non
 
 
 def present(discovery: Discovery, keys: set[str]) -> list[Candidate]:
-    """Give the present versions of known files, oldest first. Cost: one listing."""
+    """Give the present versions of known files, oldest first."""
     listed = {each.key: each for each in discovery.find(keys)}  # a listing may repeat itself
     return sorted(listed.values(), key=attrgetter("modified_us", "key"))
 
