@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from lakestream.formats.base import ParseMode
+    from lakestream.sources.files.clean_policy import CleanSource
     from lakestream.sources.files.describe import EvolutionMode
     from lakestream.sources.files.notifications.base import Queue
     from lakestream.storage.location import PathLike
@@ -40,6 +41,10 @@ class FilesOptions(TypedDict, total=False):
     column_name_of_corrupt_record: str
     reader_case_sensitive: bool
     allow_overwrites: bool
+    clean_source: CleanSource
+    clean_source_retention: str | timedelta | float
+    clean_source_move_destination: PathLike | None
+    clean_source_wait: bool
     ignore_missing_files: bool
     asset_key: str | Iterable[str] | None
     storage_options: Mapping[str, OptionValue] | None
@@ -147,6 +152,10 @@ def read_files(
     column_name_of_corrupt_record: str = "_corrupt_record",
     reader_case_sensitive: bool = True,
     allow_overwrites: bool = False,
+    clean_source: CleanSource = "off",
+    clean_source_retention: str | timedelta | float = "30 days",
+    clean_source_move_destination: PathLike | None = None,
+    clean_source_wait: bool = False,
     ignore_missing_files: bool = False,
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
@@ -206,6 +215,13 @@ def read_files(
         allow_overwrites: True reads a file again when it is overwritten: each version once, whole.
             A version that was overwritten before it was read is left to its newer one, and
             recorded. By default a path is read once, ever.
+        clean_source: What becomes of files whose rows are in the table: ``off`` leaves them,
+            ``move`` and ``delete`` take them away, if they are still the version that was read.
+        clean_source_retention: How long after the commit; for ``delete`` at least 7 days.
+        clean_source_move_destination: Where ``move`` moves them: a folder beside ``path``, of the
+            same bucket or disk. They keep their paths below it.
+        clean_source_wait: True cleans all whose time has come before a run ends, instead of a
+            thousand files a batch.
         ignore_missing_files: True leaves files out that were removed or overwritten between
             discovery and read, and records them; by default they stop the query.
         asset_key: The Dagster asset that is this location: ``"landing/orders"`` or its parts.
@@ -263,6 +279,10 @@ def read_files(
         column_name_of_corrupt_record=column_name_of_corrupt_record,
         reader_case_sensitive=reader_case_sensitive,
         allow_overwrites=allow_overwrites,
+        clean_source=clean_source,
+        clean_source_retention=clean_source_retention,
+        clean_source_move_destination=clean_source_move_destination,
+        clean_source_wait=clean_source_wait,
         ignore_missing_files=ignore_missing_files,
         asset_key=asset_key,
         storage_options=storage_options,

@@ -25,7 +25,7 @@ from lakestream.query.reporting import total_backlog
 from lakestream.sources.base import Backlog, ReadLimit, ReplanNeeded
 from lakestream.sources.files.expiry import Expiry, total_expiry
 from lakestream.sources.files.reader import FilesReader
-from lakestream.sources.files.states import FileState, file_states
+from lakestream.sources.files.states import FileState, file_states, with_cleaned
 from lakestream.storage.options import StorageOptions
 
 if TYPE_CHECKING:
@@ -173,7 +173,8 @@ def files(definition: QueryDefinition, clock: Clock) -> Iterator[FileState]:
         for reader in query.readers.values():
             if isinstance(reader, FilesReader):
                 outcomes = iter(history.file_outcomes(query.log))
-                yield from file_states(reader.known_files(), outcomes, reader.set_aside())
+                states = file_states(reader.known_files(), outcomes, reader.set_aside())
+                yield from with_cleaned(states, reader.cleaned_files())
 
 
 def expiring_files(

@@ -27,6 +27,9 @@ QUEUE: Final = "https://sqs.eu-west-1.amazonaws.com/1/orders"
 #: For each typed option but the switches a text that Spark code may give, and its typed value.
 EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "backfill_interval": ("2 weeks", "2 weeks"),
+    "clean_source": ("DELETE", "delete"),
+    "clean_source_move_destination": ("s3://lake/done", "s3://lake/done"),
+    "clean_source_retention": ("45 days", "45 days"),
     "fetch_parallelism": ("4", 4),
     "notifications": (QUEUE, ls.SqsQueue(QUEUE)),
     "path_rewrites": ('{"bucket/x": "/mnt/x"}', {"bucket/x": "/mnt/x"}),

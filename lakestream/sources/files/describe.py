@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_type_
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.formats.base import Format, ParseMode
 from lakestream.plan import types as t
+from lakestream.sources.files.clean_policy import CleanSource, clean_policy
 from lakestream.sources.files.description import Evolution, FilesDescription
 from lakestream.sources.files.notifications.routing import rewrites_of
 from lakestream.sources.files.option_values import (
@@ -79,6 +80,10 @@ def describe_files(
     column_name_of_corrupt_record: str = _CORRUPT,
     reader_case_sensitive: bool = True,
     allow_overwrites: bool = False,
+    clean_source: CleanSource = "off",
+    clean_source_retention: str | timedelta | float = "30 days",
+    clean_source_move_destination: PathLike | None = None,
+    clean_source_wait: bool = False,
     ignore_missing_files: bool = False,
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
@@ -135,6 +140,12 @@ def describe_files(
         corrupt_column=corrupt or _CORRUPT,
         case_sensitive=reader_case_sensitive,
         allow_overwrites=allow_overwrites,
+        clean=clean_policy(
+            clean_source,
+            retention=clean_source_retention,
+            destination=clean_source_move_destination,
+            waits=clean_source_wait,
+        ),
         ignore_missing=ignore_missing_files,
         asset_key=read_asset_key(asset_key),
         storage_options=StorageOptions.of(storage_options, where=WHERE, path=path),

@@ -11,6 +11,7 @@ import msgspec
 from lakestream.formats.base import Format, ParseMode, UnknownFields
 from lakestream.plan import types as t
 from lakestream.sources.base import ReadLimit, SourceContext, SourceReader
+from lakestream.sources.files.clean_policy import CleanPolicy
 from lakestream.sources.files.glob import Glob, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
 from lakestream.sources.files.notifications.base import Queue
@@ -46,6 +47,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         corrupt_column: Name under which malformed records become rows, where the schema has it.
         case_sensitive: Whether names that differ in case are other names.
         allow_overwrites: Whether each version of a file is read, not only each path once.
+        clean: What becomes of files after their commit.
         ignore_missing: Whether files gone or changed are left out and recorded.
         asset_key: The Dagster asset of the location.
         storage_options: For the landing place.
@@ -77,6 +79,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     corrupt_column: str
     case_sensitive: bool
     allow_overwrites: bool
+    clean: CleanPolicy
     ignore_missing: bool
     asset_key: tuple[str, ...] | None
     storage_options: StorageOptions

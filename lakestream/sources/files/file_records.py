@@ -17,6 +17,8 @@ from lakestream.sources.files.extra_columns import PlannedFile
 from lakestream.sources.files.ledger_rows import int64_array
 
 FILES_NAME: Final = "files.parquet"
+#: What became of a file whose rows are in the table.
+COMMITTED: Final = "committed"
 #: Quarantined records held in memory before they are written.
 _FLUSH_BYTES: Final = 16 * 2**20
 _INTEGERS: Final = ("rows", "rescued", "bad", "dropped", "bytes")

@@ -14,6 +14,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Final
 
@@ -190,6 +191,11 @@ class Ledger:
         for key in keys:
             if key not in newer:
                 self._forgotten[key] = max(after, self._forgotten.get(key, after))
+
+    @property
+    def forgotten(self) -> AbstractSet[str]:
+        """The keys that are taken as unseen."""
+        return self._forgotten.keys()
 
     def _know_again(self, batch: RecordBatch) -> None:
         for seq, key in zip(values(batch, "seq"), values(batch, "key"), strict=True):

@@ -19,6 +19,7 @@ from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
 from lakestream.sources.files.actions import ActionLog, FileAction
 from lakestream.sources.files.attempt import Attempt, FilesRead, Lessons
 from lakestream.sources.files.batch_metrics import batch_metrics
+from lakestream.sources.files.clean_log import Cleaned, CleanLog
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.expiry import Expiry, expiring
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from arro3.core import RecordBatch
 
     from lakestream.checkpoint.batch_records import AttemptRecords
+    from lakestream.sources.files.clean import Cleaner
     from lakestream.sources.files.description import FilesDescription
     from lakestream.sources.files.notifications.discovery import NotifiedDiscovery
     from lakestream.storage.base import ObjectInfo
@@ -75,6 +77,8 @@ class FilesReader:
             description, context, self._landing, self._ledger, self._discovery
         )
         self._layout: Layout | None = description.declared_layout
+        self._cleaner = self._opened_cleaner()
+        self._position = BEFORE_FIRST
         self._loaded = False
         self._complete = True
         self._requeues = context.discovery.requeue
@@ -100,6 +104,7 @@ class FilesReader:
         """Hold the ledger against the position: a ledger that lost files would number anew."""
         if (seq := from_offset(position)) != BEFORE_FIRST:
             self._ledger_to(seq)
+        self._position = seq
 
     def discover(self, *, time_budget_s: float | None = None) -> None:
         """Bring what is new into the ledger, by queue or listing; infer the schema at first.
@@ -115,6 +120,8 @@ class FilesReader:
             self._requeues = False
             requeue(self._context, self._discovery, self._ledger)
         self._resolve()
+        if time_budget_s is None:
+            self._clean()
 
     def latest(self, start: Offset) -> Offset:
         """Give the newest place in the ledger, not before ``start``."""
@@ -215,7 +222,10 @@ class FilesReader:
         found = dict(batch_metrics(rows, notified=self._notified is not None))
         if self._description.max_file_age is not None:
             found["numFilesTooOld"] = str(self._discovery.too_old)
-        return found if self._notified is None else found | self._notified.take_metrics()
+        for part in (self._notified, self._cleaner):
+            if part is not None:
+                found |= part.take_metrics()
+        return found
 
     def expiring(self, max_age: timedelta | None) -> Expiry:
         """Tell what ``max_file_age``, or another age, forgets and leaves out; changes nothing."""
@@ -267,19 +277,49 @@ class FilesReader:
         return self._actions.actions
 
     def committed(self, end: Offset) -> None:
-        """Forget what was held for the batch."""
+        """Forget what was held for the batch; take away files whose time has come."""
         last = from_offset(end)
         self._reuse.clear()
         self._fits.clear()
         self._batch = ((BEFORE_FIRST, BEFORE_FIRST), [])
         for seq in [each for each in self._bad if each <= last]:
             del self._bad[seq]
+        self._position = last
+        self._clean()
 
     def close(self) -> None:
         """Let go of what is held, and of the queue's connections."""
         self._reuse.clear()
         if self._notified is not None:
             self._notified.close()
+
+    def cleaned_files(self) -> Iterator[Cleaned]:
+        """Give what became of files after their commit, in order."""
+        return CleanLog(self._context.log, self._clean_folder).read()
+
+    @property
+    def _clean_folder(self) -> str:
+        return f"sources/{self._context.name}/cleaned"
+
+    def _opened_cleaner(self) -> Cleaner | None:
+        policy = self._description.clean
+        if policy.act == "off" or self._context.rehearsal:
+            return None
+        from lakestream.sources.files.clean import open_cleaner
+
+        return open_cleaner(
+            policy,
+            self._description,
+            self._context,
+            log=CleanLog(self._context.log, self._clean_folder),
+            landing=self._landing,
+            ledger=self._ledger,
+        )
+
+    def _clean(self) -> None:
+        if self._cleaner is not None:
+            self._forget()
+            self._cleaner.run(self._position)
 
     def _ledger_to(self, seq: int) -> Ledger:
         """Give the ledger, loaded at least once and at least up to ``seq``.

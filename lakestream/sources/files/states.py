@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from arro3.core import RecordBatch
 
 from lakestream.sources.files import ledger_rows
 from lakestream.sources.files.actions import FileAction
+
+if TYPE_CHECKING:
+    from lakestream.sources.files.clean_log import Cleaned
 
 State = Literal["pending", "committed", "quarantined", "skipped", "ignored", "done"]
 _NOTHING_ASIDE: Final[Mapping[int, tuple[str, FileAction]]] = MappingProxyType({})
@@ -39,6 +42,9 @@ class FileState:
         rescued: Of these, rows with rescued data.
         bad: Records that went to quarantine.
         reason: Why it was not read, or not kept.
+        archive_mode: ``move`` or ``delete`` once ``clean_source`` took it away.
+        archived_at: When, aware UTC.
+        archived_to: Where it was moved.
     """
 
     seq: int
@@ -52,6 +58,9 @@ class FileState:
     rescued: int | None = None
     bad: int | None = None
     reason: str | None = None
+    archive_mode: Literal["move", "delete"] | None = None
+    archived_at: datetime | None = None
+    archived_to: str | None = None
 
 
 def file_states(
@@ -86,6 +95,21 @@ def file_states(
                 state = "done" if action.verb == "mark_done" else "quarantined"
             reason = None if action is None or marked != key else action.note
             yield FileState(seq, key, size_bytes, discovered_at, state, reason=reason)
+
+
+def with_cleaned(states: Iterator[FileState], cleaned: Iterator[Cleaned]) -> Iterator[FileState]:
+    """Say which files were moved or deleted; both come in the order of ``seq``."""
+    following = next(cleaned, None)
+    for state in states:
+        while following is not None and following.seq < state.seq:
+            following = next(cleaned, None)
+        if following is None or following.seq != state.seq:
+            yield state
+        elif (mode := following.act) == "move" or mode == "delete":
+            at, to = following.cleaned_at, following.place
+            yield replace(state, archive_mode=mode, archived_at=at, archived_to=to)
+        else:
+            yield state
 
 
 def _rows(batches: Iterator[RecordBatch], names: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
