@@ -23,6 +23,9 @@ from lakestream.spark.option_values import (
 
 _CREDENTIALS: Final = "give the credentials of the files' store, or rely on the cloud's usual chain"
 
+_AT_ONCE: Final = "Spark takes files away at once; here they stay for some time after their commit"
+_CLEAN: Final = 'use format("cloudFiles") with cloudFiles.cleanSource'
+
 #: Options of Auto Loader alone.
 AUTO_LOADER: Final = (
     Row("cloudFiles.format", "format"),
@@ -145,8 +148,8 @@ SPARK: Final = (
     ),
     Row("maxCachedFiles", only=None, why="discovery holds no such cache"),
     Row("discardCachedInputRatio", only=None, why="discovery holds no such cache"),
-    Row("cleanSource", only=("off",), why=NOT_BUILT),
-    Row("sourceArchiveDir", why=NOT_BUILT),
+    Row("cleanSource", only=("off",), why=_AT_ONCE, instead=_CLEAN),
+    Row("sourceArchiveDir", why=_AT_ONCE, instead=_CLEAN),
 )
 
 #: Options of records that may be malformed or not fit.

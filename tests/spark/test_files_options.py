@@ -264,6 +264,18 @@ def test_option_when_of_another_source_then_said_whose_it_is(option: str, owner:
         described("json", (option, "true"))
 
 
+@pytest.mark.parametrize("row", [row for row in SPARK if row.to == ""], ids=ids)
+def test_option_when_only_sparks_own_source_has_it_then_accepted_or_refused(row: Row) -> None:
+    plain = description(spark.readStream.text("/landing"))
+    accepted = "3" if row.only is None else next(iter(row.only), None)
+
+    if accepted is not None:
+        assert description(spark.readStream.text("/landing", **{row.name: accepted})) == plain
+    if row.only is not None:
+        with pytest.raises(UnsupportedOptionError, match=row.name):
+            spark.readStream.text("/landing", **{row.name: "something"})
+
+
 def test_option_when_of_auto_loader_but_it_is_not_meant_then_said() -> None:
     reader = spark.readStream.schema("id INT").option("cloudFiles.schemaHints", "id INT")
 
