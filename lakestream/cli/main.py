@@ -229,6 +229,10 @@ def files(
     for each in found:
         if each.reason:
             OUT.print(f"{escape(printable(each.key))}: {escape(each.reason)}", highlight=False)
+        if each.archive_mode is not None:
+            to = "deleted" if each.archived_to is None else f"moved to {each.archived_to}"
+            told = f"{printable(each.key)}: {printable(to)}, {each.archived_at:%Y-%m-%d %H:%M} UTC"
+            OUT.print(escape(told), highlight=False)
 
 
 @app.command()

@@ -61,6 +61,24 @@ def test_files_when_some_are_quarantined_in_part_then_shown_with_their_counts() 
     assert [(each["key"], each["rows"], each["bad"]) for each in found] == [("b.json", 1, 1)]
 
 
+def test_files_when_moved_after_their_commit_then_told_where_they_are() -> None:
+    options = 'format="json", clean_source="move", clean_source_retention=0, '
+    options += 'clean_source_move_destination="done"'
+    Path("pipeline.py").write_text(PIPELINE.replace('format="json"', options))
+    lakestream("run", "pipeline:orders")
+    lakestream("run", "pipeline:orders")
+
+    shown = lakestream("files", "pipeline:orders").stdout
+    (told, _) = json.loads(lakestream("files", "pipeline:orders", "--json").stdout)
+
+    assert (told["archive_mode"], told["archived_to"]) == (
+        "move",
+        str(Path("done/a.json").resolve()),
+    )
+    assert "a.json: moved to" in shown
+    assert not list(Path("landing").iterdir())
+
+
 def test_files_when_narrowed_to_pending_and_glob_then_only_those() -> None:
     lakestream("run", "pipeline:orders")
     Path("landing/c.json").write_text('{"id": 4, "price": 1}\n')

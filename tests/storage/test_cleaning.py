@@ -15,6 +15,7 @@ import fsspec
 import pytest
 from conftest import MotoServer
 from support.azurite import AzuriteServer
+from support.gcs_double import GcsServer
 
 from lakestream.errors import (
     ConfigError,
@@ -79,7 +80,7 @@ def _place(uri: str, options: StorageOptions | None, **opened: Any) -> Place:
     )
 
 
-@pytest.fixture(params=["local", "fsspec", "memory", "s3", "azure"])
+@pytest.fixture(params=["local", "fsspec", "memory", "s3", "azure", "google"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     name = secrets.token_hex(4)
     match request.param:
@@ -94,10 +95,13 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
             return _place(
                 f"s3://{moto.bucket}/{name}", StorageOptions.of(moto.options, where="test")
             )
-        case _:
+        case "azure":
             azurite: AzuriteServer = request.getfixturevalue("azurite_server")
             options = StorageOptions.of(azurite.options, where="test")
             return _place(f"az://{azurite.container}/{name}", options)
+        case _:
+            gcs: GcsServer = request.getfixturevalue("gcs_server")
+            return _place(f"gs://{gcs.bucket}/{name}", StorageOptions.of(gcs.options, where="test"))
 
 
 def test_delete_when_it_is_the_version_then_it_is_gone_and_no_other(place: Place) -> None:
