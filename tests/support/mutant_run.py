@@ -210,6 +210,7 @@ def keep_figures(found: dict[str, dict[str, str]], paths: Iterable[str]) -> None
             "found": len(results) - len(alive),
             "ended": sum(each.removeprefix(_KILLED) in _ENDED for each in results.values()),
             "survived": alive,
+            "open": 0,
         }
     FIGURES.write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n")
 

@@ -25,9 +25,7 @@ MODULES: Final = (
         for path in (ROOT / "lakestream" / "checkpoint").glob("*.py")
         if path.name != "__init__.py"
     ),
-    "lakestream/query/attempt.py",
     "lakestream/query/micro_batch.py",
-    "lakestream/query/open_query.py",
     "lakestream/sources/files/ledger.py",
     "lakestream/sources/files/ledger_rows.py",
     "lakestream/sources/files/planner.py",
