@@ -18,13 +18,20 @@ if TYPE_CHECKING:
 ColumnSources = Mapping[str, Sequence[tuple[dg.AssetKey, str]]]
 MetadataValues = dict[str, dg.MetadataValue]
 
+#: Our name -> a source metric that is added up over a run.
+_SUMS: Final = {
+    "found_by_notification": "numFilesFoundByNotification",
+    "found_by_backfill": "numFilesFoundByBackfill",
+    "poison_messages": "numNotificationsPoison",
+}
 _NOT_IN_CELLS: Final = str.maketrans({"|": "\\|", "\n": " "})
 
 
 def batch_metadata(batches: Sequence[QueryProgress]) -> MetadataValues:
     """Add up the batches of one run, as numbers that Dagster plots.
 
-    ``lakestream/latency_s`` is the longest batch, from its trigger to its commit.
+    ``lakestream/latency_s`` is the longest batch, from its trigger to its commit. What sources tell
+    of how files were found is there when they tell it.
     """
     numbers: dict[str, int | float] = {
         "batches": len(batches),
@@ -37,12 +44,42 @@ def batch_metadata(batches: Sequence[QueryProgress]) -> MetadataValues:
         "quarantined_files": sum(each.bad_files for each in batches),
         "latency_s": max((each.batch_duration_ms for each in batches), default=0) / 1000,
     }
-    return {
+    numbers |= _source_numbers(batches)
+    found: MetadataValues = {
         f"lakestream/{name}": dg.MetadataValue.float(number)
         if isinstance(number, float)
         else dg.MetadataValue.int(number)
         for name, number in numbers.items()
     }
+    if reasons := sorted({each for batch in batches for each in degraded(batch)}):
+        found["lakestream/notifications_degraded"] = dg.MetadataValue.text("; ".join(reasons))
+    return found
+
+
+def degraded(batch: QueryProgress) -> list[str]:
+    """Give why a batch's queues were not read and its files were listed; mostly nothing."""
+    return [
+        each.metrics["notificationsDegraded"]
+        for each in batch.sources
+        if "notificationsDegraded" in each.metrics
+    ]
+
+
+def _source_numbers(batches: Sequence[QueryProgress]) -> dict[str, int | float]:
+    """Add up the sources' own numbers, those that any of them tells."""
+    told = [each.metrics for batch in batches for each in batch.sources]
+    numbers: dict[str, int | float] = {
+        name: sum(int(each.get(metric, 0)) for each in told)
+        for name, metric in _SUMS.items()
+        if any(metric in each for each in told)
+    }
+    lags = [int(each["discoveryLagMsMax"]) for each in told if "discoveryLagMsMax" in each]
+    if lags:
+        numbers["discovery_lag_s"] = max(lags) / 1000
+    last = batches[-1].sources if batches else ()
+    sizes = [each.metrics.get("approximateQueueSize") for each in last]
+    known = [int(each) for each in sizes if each is not None]
+    return numbers | ({"queue_size": sum(known)} if known else {})
 
 
 def status_metadata(status: TableStatus) -> MetadataValues:

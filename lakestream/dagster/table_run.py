@@ -6,6 +6,7 @@ import logging
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
+from lakestream.dagster.metadata import degraded
 from lakestream.errors import QueryFailedError
 from lakestream.query.run import RunOptions
 from lakestream.query.streaming_query import StreamingQuery
@@ -75,6 +76,8 @@ class TableRun:
                 return
             self.batches.append(progress)
             self._log.info(batch_line(progress))
+            for reason in degraded(progress):
+                self._log.warning("files were found by listing, not by the queue: %s", reason)
 
 
 def batch_line(progress: QueryProgress) -> str:
@@ -88,10 +91,17 @@ def batch_line(progress: QueryProgress) -> str:
         f"{progress.rescued_rows} rows with rescued data" if progress.rescued_rows else "",
         f"{progress.bad_records} records quarantined" if progress.bad_records else "",
         f"{progress.bad_files} files quarantined" if progress.bad_files else "",
+        f"{rescued} files found by listing only"
+        if (rescued := _found_by_backfill(progress))
+        else "",
         "columns added" if progress.schema_changed else "",
         f"{progress.backlog.files} files wait" if progress.backlog.files else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _found_by_backfill(progress: QueryProgress) -> int:
+    return sum(int(each.metrics.get("numFilesFoundByBackfill", 0)) for each in progress.sources)
 
 
 def _cause(failed: QueryFailedError) -> BaseException:
