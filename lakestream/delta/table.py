@@ -16,13 +16,13 @@ from lakestream.plan.arrow_types import arrow_schema
 from lakestream.plan.types import Struct, from_json
 from lakestream.storage import stores
 from lakestream.storage.location import OBJECT_SCHEMES, PathLike, display, parse_location
+from lakestream.storage.options import StorageOptions
 from lakestream.storage.patience import asked_again
 
 if TYPE_CHECKING:
     from deltalake import DeltaTable
 
     from lakestream.storage.base import ObjectInfo, ReadStore
-    from lakestream.storage.options import StorageOptions
 
     #: A table as deltalake knows it; the other rooms get it from here.
     Table: TypeAlias = DeltaTable
@@ -90,7 +90,7 @@ class TableAddress(msgspec.Struct, frozen=True):
 
     def library_options(self) -> dict[str, str] | None:
         """Give the storage options under deltalake's names."""
-        return None if self.options is None else self.options.for_deltalake(self.scheme)
+        return (self.options or StorageOptions()).for_deltalake(self.scheme)
 
 
 def open_table(
@@ -235,6 +235,7 @@ class TableHandle:
         self._table: DeltaTable | None = None
         self._anchor: tuple[int, ObjectInfo] | None = None
         self._loaded_at = 0
+        self._options: dict[str, str] | None = None
 
     def refreshed(self) -> DeltaTable | None:
         """Give the table at its newest version; None when there is none.
@@ -246,8 +247,11 @@ class TableHandle:
         Cost: two requests when there is no news; every 100 versions one load.
         """
         table = self._table
-        if table is None or not self._moved(table):
+        options = self.address.library_options()
+        # A login's token is among them: the handle would keep the one that expires.
+        if table is None or options != self._options or not self._moved(table):
             table = self._table = open_table(self.address)
+            self._options = options
             self._anchor = None
             self._loaded_at = table.version() if table is not None else 0
         self._set_anchor(table)

@@ -9,12 +9,15 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from lakestream.errors import AccessDeniedError, ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from obstore.auth.boto3 import Boto3CredentialProvider
 
 #: With one of these S3 options, or variables, the credentials do not come from a profile.
@@ -30,6 +33,18 @@ _AWS_FILES: Final = {
     "AWS_SHARED_CREDENTIALS_FILE": "~/.aws/credentials",
     "AWS_CONFIG_FILE": "~/.aws/config",
 }
+#: With one of these Azure options, or variables, object_store knows itself who asks.
+_AZURE_OPTIONS: Final = frozenset({
+    "account_key", "client_id", "client_secret", "federated_token_file", "msi_endpoint",
+    "msi_resource_id", "object_id", "sas_key", "skip_signature", "token", "use_azure_cli",
+    "use_emulator",
+})  # fmt: skip
+_AZURE_VARIABLES: Final = frozenset({
+    "AZURE_CLIENT_SECRET", "AZURE_FEDERATED_TOKEN_FILE", "AZURE_STORAGE_ACCESS_KEY",
+    "AZURE_STORAGE_ACCOUNT_KEY", "AZURE_STORAGE_CLIENT_SECRET", "AZURE_STORAGE_MASTER_KEY",
+    "AZURE_STORAGE_SAS_KEY", "AZURE_STORAGE_SAS_TOKEN", "AZURE_STORAGE_TOKEN",
+    "AZURE_STORAGE_USE_EMULATOR",
+})  # fmt: skip
 
 
 def credentials_of(scheme: str, config: Mapping[str, str]) -> dict[str, Any]:
@@ -41,10 +56,12 @@ def credentials_of(scheme: str, config: Mapping[str, str]) -> dict[str, Any]:
 
     Raises:
         ConfigError: A profile is named, and the library that reads it is not installed.
-        AccessDeniedError: The profile gives no credentials, as when a login has expired.
+        AccessDeniedError: Profile or login give no credentials, as when a login has expired.
 
-    Cost: none without a profile; with one, what boto3 asks for it, once a process.
+    Cost: none without profile and login; else what boto3 or azure-identity ask, once a process.
     """
+    if scheme in {"az", "abfss"} and asks_azure_identity(config):
+        return {"credential_provider": _azure_login()}
     if scheme != "s3" or not asks_a_profile(config):
         return {}
     provider = _profile(_profile_name(), _files())
@@ -60,6 +77,55 @@ def asks_a_profile(config: Mapping[str, str]) -> bool:
     if not _AWS_OPTIONS.isdisjoint(config) or any(map(os.environ.get, _AWS_VARIABLES)):
         return False
     return _profile_name() is not None or any(Path(file).expanduser().exists() for file in _files())
+
+
+def asks_azure_identity(config: Mapping[str, str]) -> bool:
+    """Whether options and variables leave it to Azure's login chain to say who asks."""
+    if not _AZURE_OPTIONS.isdisjoint(config) or any(map(os.environ.get, _AZURE_VARIABLES)):
+        return False
+    return _has_azure_identity()
+
+
+def azure_token() -> str:
+    """Give a token of whoever is logged in, for a library that asks nobody.
+
+    Raises:
+        AccessDeniedError: Nobody is logged in.
+
+    Cost: a request when the last one is about to expire (an hour, mostly).
+    """
+    return str(_azure_login()()["token"])
+
+
+@lru_cache(maxsize=1)
+def _has_azure_identity() -> bool:
+    try:
+        return find_spec("azure.identity") is not None
+    except ModuleNotFoundError:
+        return False
+
+
+@lru_cache(maxsize=1)
+def _azure_login() -> Callable[[], Mapping[str, Any]]:
+    """Open the chain of azure-identity: variables, workload and managed identity, ``az login``."""
+    from azure.core.exceptions import ClientAuthenticationError
+    from obstore.auth.azure import AzureCredentialProvider
+
+    provider = AzureCredentialProvider()
+
+    def ask() -> Mapping[str, Any]:
+        try:
+            return provider()
+        except ClientAuthenticationError as error:
+            raise AccessDeniedError(
+                "nobody is logged in to Azure",
+                where="the login chain of azure-identity",
+                fix="log in (`az login`), give the machine an identity, or a key or SAS to "
+                "storage_options",
+            ) from error
+
+    ask()
+    return ask
 
 
 def _profile_name() -> str | None:

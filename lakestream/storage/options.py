@@ -14,7 +14,11 @@ import msgspec
 
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.storage import option_names as names
-from lakestream.storage.credentials import asks_a_profile
+from lakestream.storage.credentials import (
+    asks_a_profile,
+    asks_azure_identity,
+    azure_token,
+)
 from lakestream.storage.location import (
     OBJECT_SCHEMES,
     EnvPath,
@@ -160,6 +164,8 @@ class StorageOptions(msgspec.Struct, frozen=True):
         if scheme == "s3" and asks_a_profile(found):
             # It has AWS's own chain, but takes an endpoint for one that is not AWS's.
             found["aws_force_credential_load"] = "true"
+        if scheme in {"az", "abfss"} and asks_azure_identity(found):
+            found["token"] = azure_token()
         for name, text in self._shared().items():
             key = f"backoff_config.{name}" if name in names.BACKOFF else name
             is_duration = name in _DURATIONS
