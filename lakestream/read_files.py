@@ -104,6 +104,12 @@ class CsvOptions(FilesOptions, total=False):
     unescaped_quote_handling: str
 
 
+class AvroOptions(FilesOptions, total=False):
+    """Avro's own options; ``lakestream.formats.avro.AvroFormat`` describes each."""
+
+    avro_schema: str
+
+
 class TextOptions(FilesOptions, total=False):
     """Text's own options; ``lakestream.formats.text.TextFormat`` describes each."""
 
@@ -126,7 +132,14 @@ def read_files(
 ) -> Stream: ...
 @overload
 def read_files(
-    path: PathLike, *, format: Literal["parquet", "binaryFile"], **options: Unpack[FilesOptions]
+    path: PathLike, *, format: Literal["avro"], **options: Unpack[AvroOptions]
+) -> Stream: ...
+@overload
+def read_files(
+    path: PathLike,
+    *,
+    format: Literal["parquet", "orc", "binaryFile"],
+    **options: Unpack[FilesOptions],
 ) -> Stream: ...
 def read_files(
     path: PathLike,
@@ -175,7 +188,8 @@ def read_files(
             a folder, and a matched folder brings all that is below it), local or a URI;
             ``ls.env`` may stand in it. Names that start with ``.`` or ``_`` are skipped as in
             Spark, except ``_name=value`` folders.
-        format: ``json`` (a record a line), ``csv``, ``parquet``, ``text`` or ``binaryFile``.
+        format: ``json`` (a record a line), ``csv``, ``parquet``, ``avro``, ``orc``, ``text`` or
+            ``binaryFile``.
             Textual formats may be compressed: ``.gz``, ``.zst``, ``.bz2``, ``.xz``, ``.lz4``.
         schema: The columns as DDL (``"id BIGINT, price DECIMAL(10,2)"``), a ``pyarrow.Schema``
             or anything with ``__arrow_c_schema__``. None infers them from a sample.

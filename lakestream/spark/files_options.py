@@ -266,6 +266,13 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
         Row("int96RebaseMode", only=("corrected",), why=_REBASED),
         *_COLUMNS,
     ),
+    "avro": (
+        Row("avroSchema", "avro_schema"),
+        _MERGED,
+        Row("datetimeRebaseMode", only=("corrected",), why=_REBASED),
+        *_COLUMNS,
+    ),
+    "orc": (_MERGED, *_COLUMNS),
     "text": (
         Row("wholeText", "whole_text", switch),
         Row("lineSep", "line_sep"),
@@ -277,7 +284,7 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
 }
 
 #: Formats of Auto Loader that are not there, and why.
-NO_FORMATS: Final[Mapping[str, str]] = dict.fromkeys(("avro", "orc", "xml"), NOT_BUILT)
+NO_FORMATS: Final[Mapping[str, str]] = {"xml": NOT_BUILT}
 
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (

@@ -24,8 +24,10 @@ from lakestream.spark.option_values import switch
 #: Given by the builder itself, not as options.
 BUILDER: Final = {"path", "schema", "format_options"}
 QUEUE: Final = "https://sqs.eu-west-1.amazonaws.com/1/orders"
+AVRO: Final = '{"type": "record", "name": "r", "fields": [{"name": "id", "type": "long"}]}'
 #: For each typed option but the switches a text that Spark code may give, and its typed value.
 EXAMPLES: Final[dict[str, tuple[str, object]]] = {
+    "avro_schema": (AVRO, AVRO),
     "backfill_interval": ("2 weeks", "2 weeks"),
     "clean_source": ("DELETE", "delete"),
     "clean_source_move_destination": ("s3://lake/done", "s3://lake/done"),

@@ -33,7 +33,7 @@ _TWICE, _LOST, _LATE = 0.10, 0.05, 0.05
 def make_table(declared: Mapping[str, Any]) -> StreamingTable:
     """Declare the table; a plain dict, so that it can be handed to another process."""
     receiver.LEASE_S = 2.0  # type: ignore[misc] # a killed run's messages are to come again soon
-    receiver._WAIT_S = 0.0  # type: ignore[misc]
+    receiver._WAIT_S = 0.0  # type: ignore[misc] # nobody waits in a test
     options = dict(declared["options"])
 
     @ls.streaming_table(declared["path"], name="announced")

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from lakestream.sources.files.notifications.base import Queue
     from lakestream.storage.options import OptionValue
 
-FormatName = Literal["json", "csv", "parquet", "text", "binaryFile"]
+FormatName = Literal["json", "csv", "parquet", "avro", "orc", "text", "binaryFile"]
 EvolutionMode = Literal[
     "add_new_columns",
     "add_new_columns_with_type_widening",
@@ -49,6 +49,8 @@ _FORMATS: Final = {
     "json": ("lakestream.formats.json", "JsonFormat"),
     "csv": ("lakestream.formats.csv", "CsvFormat"),
     "parquet": ("lakestream.formats.parquet", "ParquetFormat"),
+    "avro": ("lakestream.formats.avro", "AvroFormat"),
+    "orc": ("lakestream.formats.orc", "OrcFormat"),
     "text": ("lakestream.formats.text", "TextFormat"),
     "binaryFile": ("lakestream.formats.binary_file", "BinaryFileFormat"),
 }
