@@ -38,6 +38,8 @@ class FilesOptions(TypedDict, total=False):
     max_bytes_per_trigger: str | int | None
     metadata_column: str | None
     mode: ParseMode
+    max_bad_records: int | None
+    max_bad_ratio: float | None
     column_name_of_corrupt_record: str
     reader_case_sensitive: bool
     allow_overwrites: bool
@@ -162,6 +164,8 @@ def read_files(
     max_bytes_per_trigger: str | int | None = None,
     metadata_column: str | None = None,
     mode: ParseMode = "permissive",
+    max_bad_records: int | None = None,
+    max_bad_ratio: float | None = None,
     column_name_of_corrupt_record: str = "_corrupt_record",
     reader_case_sensitive: bool = True,
     allow_overwrites: bool = False,
@@ -223,6 +227,9 @@ def read_files(
             ``file_block_length``, ``seq`` (its place in the ledger) and ``discovered_at``.
         mode: What a malformed record does: ``permissive`` puts it into quarantine,
             ``dropmalformed`` counts and drops it, ``failfast`` stops the batch.
+        max_bad_records: A batch with more malformed records stops the query before anything of it
+            is committed. A file that cannot be read counts as one. None is no limit.
+        max_bad_ratio: The same for their part of the batch's records, 0 to 1.
         column_name_of_corrupt_record: Where the schema has a string column of this name,
             malformed records become rows with their text in it, instead of going to quarantine.
         reader_case_sensitive: False matches names whatever their case.
@@ -290,6 +297,8 @@ def read_files(
         max_bytes_per_trigger=max_bytes_per_trigger,
         metadata_column=metadata_column,
         mode=mode,
+        max_bad_records=max_bad_records,
+        max_bad_ratio=max_bad_ratio,
         column_name_of_corrupt_record=column_name_of_corrupt_record,
         reader_case_sensitive=reader_case_sensitive,
         allow_overwrites=allow_overwrites,

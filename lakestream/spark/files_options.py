@@ -12,6 +12,7 @@ from typing import Final
 from lakestream.spark.option_row import NOT_BUILT, Row
 from lakestream.spark.option_values import (
     character,
+    fraction,
     lower,
     mapping,
     number,
@@ -289,6 +290,8 @@ NO_FORMATS: Final[Mapping[str, str]] = {"xml": NOT_BUILT}
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (
     Row("min_age", "min_age"),
+    Row("max_bad_records", "max_bad_records", number),
+    Row("max_bad_ratio", "max_bad_ratio", fraction),
     Row("metadata_column", "metadata_column"),
     Row("asset_key", "asset_key"),
     Row("storage_options", "storage_options"),

@@ -30,6 +30,13 @@ def number(value: str) -> int:
     return int(value)
 
 
+def fraction(value: str) -> float:
+    """Read a number with a point."""
+    if not re.fullmatch(r"\s*\d{0,9}\.?\d{1,9}\s*", value):
+        raise ValueError("a number")
+    return float(value)
+
+
 def size(value: str) -> int | str:
     """Read bytes, ``"10g"`` among them; the option itself checks the text."""
     return int(value) if re.fullmatch(r"\d{1,18}", value) else value

@@ -43,6 +43,8 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "encoding": ("ISO-8859-1", "ISO-8859-1"),
     "escape": ("~", "~"),
     "line_sep": ("|", "|"),
+    "max_bad_ratio": ("0.25", 0.25),
+    "max_bad_records": ("10", 10),
     "max_bytes_per_trigger": ("10g", "10g"),
     "max_file_age": ("90 days", "90 days"),
     "max_chars_per_column": ("40", 40),
@@ -201,11 +203,14 @@ def test_option_when_it_is_not_there_then_refused_by_name_with_the_reason(
 
 @pytest.mark.parametrize("row", OWN, ids=ids)
 def test_option_when_spark_has_no_name_for_it_then_it_goes_by_its_own(row: Row) -> None:
-    value = {"storage_options": {"aws_region": "eu-central-1"}, "min_age": "5 minutes"}.get(
-        row.to, "name"
-    )
+    given: dict[str, tuple[object, object]] = {
+        **EXAMPLES,
+        "storage_options": ({"aws_region": "eu-central-1"},) * 2,
+        "min_age": ("5 minutes", "5 minutes"),
+    }
+    text, value = given.get(row.to, ("name", "name"))
 
-    assert described("json", (row.name, value)) == typed("json", **{row.to: value})
+    assert described("json", (row.name, text)) == typed("json", **{row.to: value})
 
 
 def test_option_when_it_is_a_storage_option_then_it_goes_with_the_others() -> None:

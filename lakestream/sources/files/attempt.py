@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from arro3.core import RecordBatch, RecordBatchReader
 
-from lakestream.errors import LakestreamError
+from lakestream.errors import BadRecordError, LakestreamError, SourceChangedError
 from lakestream.formats.base import DecodePlan, FileChunk, FileOutcome, Format, Outcomes
 from lakestream.plan.arrow_types import arrow_schema
 from lakestream.sources.base import ReadReport, ReplanNeeded
@@ -19,6 +19,7 @@ from lakestream.sources.files.file_records import QuarantineWriter, put_files
 if TYPE_CHECKING:
     from lakestream.checkpoint.batch_records import AttemptRecords
     from lakestream.plan.types import Struct
+    from lakestream.sources.files.bad_limits import BadLimits
     from lakestream.sources.files.extra_columns import Dressing, PlannedFile
     from lakestream.sources.files.fetch import Fetch
 
@@ -84,6 +85,7 @@ class Attempt:
         reader: The format.
         plan: How to decode, pinned for this attempt.
         dressing: How decoded columns become the stream's.
+        limits: How much may be bad.
         records: Where to leave what was found out.
         lessons: What to tell the source.
         done: Why some files, by their place, are not to be read.
@@ -98,6 +100,7 @@ class Attempt:
         reader: Format,
         plan: DecodePlan,
         dressing: Dressing,
+        limits: BadLimits,
         records: AttemptRecords,
         lessons: Lessons,
         done: Mapping[int, str],
@@ -108,6 +111,8 @@ class Attempt:
         self._format = reader
         self._plan = plan
         self._dressing = dressing
+        self._limits = limits
+        self._bad = 0
         self._records = records
         self._lessons = lessons
         self._done = done
@@ -152,7 +157,7 @@ class Attempt:
         batches = self._format.decode(iter(ahead), self._plan, self._outcomes)
         try:
             for decoded in batches:
-                self._quarantine.take(self._outcomes.bad_records)
+                self._take_bad_records()
                 drift = self._outcomes.drift
                 if drift is not None and drift is not judged:
                     grown, judged = grown or self._lessons.grows(drift), drift
@@ -181,13 +186,41 @@ class Attempt:
         if grown or broken:
             why = "the schema grew" if grown else "a file broke off after some of its rows"
             raise ReplanNeeded(why)
-        self._quarantine.take(self._outcomes.bad_records)
+        self._take_bad_records()
+        self._check_limits()
         for file, outcome in zip(self._files, self._outcomes.files, strict=True):
             if outcome.failure is not None and not isinstance(outcome.failure, SupersededError):
                 self._quarantine.take_file(file, outcome.failure)
         self._quarantine.flush()
         put_files(self._records, self._files, self._outcomes.files, self._done)
         self._count()
+
+    def _take_bad_records(self) -> None:
+        self._bad += len(self._outcomes.bad_records)
+        self._refuse(self._limits.broken(self._bad))
+        self._quarantine.take(self._outcomes.bad_records)
+
+    def _check_limits(self) -> None:
+        """Hold the whole batch against its limits; a file that cannot be read counts as one."""
+        outcomes = self._outcomes.files
+        failed = sum(_is_unreadable(each) for each in outcomes)
+        bad = failed + sum(each.bad + each.dropped for each in outcomes)
+        self._refuse(self._limits.broken(bad, bad + sum(each.rows for each in outcomes)))
+
+    def _refuse(self, problem: str | None) -> None:
+        if problem is None:
+            return
+        bad = (
+            file.input.uri
+            for file, outcome in zip(self._files, self._outcomes.files, strict=True)
+            if outcome.bad or outcome.dropped or _is_unreadable(outcome)
+        )
+        raise BadRecordError(
+            problem,
+            where=next(bad, self._files[0].input.uri),
+            fix="mend the files, or the format's options, and run again: nothing of this batch"
+            " was committed; or allow more",
+        )
 
     def _broken_off(self) -> dict[int, LakestreamError]:
         """Give the files that failed after they had given rows, bad records or drops."""
@@ -208,6 +241,11 @@ class Attempt:
             each.failure is not None and not isinstance(each.failure, SupersededError)
             for each in outcomes
         )
+
+
+def _is_unreadable(outcome: FileOutcome) -> bool:
+    """Tell whether a file was there and could not be read."""
+    return outcome.failure is not None and not isinstance(outcome.failure, SourceChangedError)
 
 
 def _chunk_bytes(chunk: FileChunk) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_type_
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.formats.base import Format, ParseMode
 from lakestream.plan import types as t
+from lakestream.sources.files.bad_limits import bad_limits
 from lakestream.sources.files.clean_policy import CleanSource, clean_policy
 from lakestream.sources.files.description import Evolution, FilesDescription
 from lakestream.sources.files.notifications.routing import rewrites_of
@@ -79,6 +80,8 @@ def describe_files(
     max_bytes_per_trigger: str | int | None = None,
     metadata_column: str | None = None,
     mode: ParseMode = "permissive",
+    max_bad_records: int | None = None,
+    max_bad_ratio: float | None = None,
     column_name_of_corrupt_record: str = _CORRUPT,
     reader_case_sensitive: bool = True,
     allow_overwrites: bool = False,
@@ -139,6 +142,7 @@ def describe_files(
         limit=read_limit(max_files_per_trigger, max_bytes_per_trigger),
         metadata_column=checked_column(metadata_column, "metadata_column"),
         mode=mode,
+        bad_limits=bad_limits(max_bad_records, max_bad_ratio),
         corrupt_column=corrupt or _CORRUPT,
         case_sensitive=reader_case_sensitive,
         allow_overwrites=allow_overwrites,

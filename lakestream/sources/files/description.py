@@ -11,6 +11,7 @@ import msgspec
 from lakestream.formats.base import Format, ParseMode, UnknownFields
 from lakestream.plan import types as t
 from lakestream.sources.base import ReadLimit, SourceContext, SourceReader
+from lakestream.sources.files.bad_limits import BadLimits
 from lakestream.sources.files.clean_policy import CleanPolicy
 from lakestream.sources.files.glob import Glob, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
@@ -44,6 +45,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         limit: Declared read limit; None adapts.
         metadata_column: Name of the metadata struct, or None.
         mode: What a malformed record does.
+        bad_limits: How many of them a batch may have.
         corrupt_column: Name under which malformed records become rows, where the schema has it.
         case_sensitive: Whether names that differ in case are other names.
         allow_overwrites: Whether each version of a file is read, not only each path once.
@@ -76,6 +78,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     limit: ReadLimit | None
     metadata_column: str | None
     mode: ParseMode
+    bad_limits: BadLimits
     corrupt_column: str
     case_sensitive: bool
     allow_overwrites: bool

@@ -185,6 +185,7 @@ class FilesReader:
             dressing=Dressing(
                 layout.partitions, description.metadata_column, layout.schema(description)
             ),
+            limits=description.bad_limits,
             records=records,
             done=self._set_aside(planned, actions_of(end)),
             lessons=Lessons(
