@@ -176,6 +176,41 @@ def test_file_when_forgotten_is_new_once(pipe: FilesPipe) -> None:
     assert _states(table) == [(key, "committed") for key in ("a.json", "b.json", "a.json")]
 
 
+def test_decisions_when_made_beside_a_running_query_are_each_carried_out_once(
+    pipe: FilesPipe,
+) -> None:
+    table = _table(pipe, max_files_per_trigger=2)
+    pipe.land("0.json", {"id": 0})
+    table.run()
+    query = table.start(ls.processing_time("0.01 seconds"))
+    wanted = Counter({0: 1})
+    try:
+        for number in range(1, 9):
+            pipe.land(".new", {"id": number}).rename(pipe.landing / f"{number}.json")
+            wanted[number] += 1
+            report = table.act_on_files("replay", "[02].json", reason="x", again=True)
+            wanted.update(int(each.key[0]) for each in report.files)
+            table.act_on_files("mark_done", f"[{number - 1}{number}].json", reason="x")
+            report = table.act_on_files("forget", "3.json", reason="x")
+            if report.files:
+                query.processAllAvailable()  # else the next one is the same one
+            wanted.update(int(each.key[0]) for each in report.files)
+        query.processAllAvailable()
+    finally:
+        query.stop()
+    table.run()
+    states = Counter((int(each.key[0]), each.state) for each in table.files())
+    # Whether a file was set aside before its batch was planned is the batch's to say.
+    assert Counter(_ids(table)) == Counter(
+        {number: count for (number, state), count in states.items() if state == "committed"}
+    )
+    places = Counter[int]()
+    for (number, _), count in states.items():
+        places[number] += count
+    assert places == wanted
+    assert {state for _, state in states} <= {"committed", "done"}
+
+
 def test_replay_when_cut_off_behind_its_record_is_completed_by_a_repeat(
     pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,6 +9,9 @@ from support.files_source import FilesPipe
 
 from lakestream.errors import SourceChangedError
 from lakestream.sources.base import ReadLimit
+from lakestream.sources.files.ledger import Ledger
+from lakestream.sources.files.ledger_rows import Candidate, microseconds
+from lakestream.sources.files.listing import candidates_of
 from lakestream.storage import stores
 from lakestream.storage.options import StorageOptions
 
@@ -103,3 +106,32 @@ def test_versions_on_s3_each_come_once(bucket: Any, tmp_path: Path) -> None:
         found += pipe.read(reader, start, end).rows
         start = end
     assert [row["id"] for row in found] == [0, 1, 2]
+
+
+def test_version_on_s3_when_seen_with_and_without_its_id_is_one(
+    bucket: Any, tmp_path: Path
+) -> None:
+    client, server = bucket
+    name = f"versions-{uuid.uuid4().hex[:8]}"
+    client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    store = stores.open_read_store(
+        f"s3://{name}/landing", StorageOptions.of(server.options, where="test")
+    )
+    ledger = Ledger(
+        stores.open_log_store(str(tmp_path / "checkpoint")), "sources/files/files", versions=True
+    )
+    for number in range(2):
+        client.put_object(Bucket=name, Key="landing/a.json", Body=b'{"id": %d}\n' % number)
+        info = store.head("a.json")
+        assert info.version is not None
+        told = Candidate(
+            microseconds(info.modified), info.key, info.size_bytes, info.etag, info.version
+        )
+        (page,) = store.list("")
+        assert page.column("version").to_pylist() == [None]
+        assert ledger.unseen_on(page) == [0]
+        ledger.append([told], via="notification", found_at=info.modified)
+        assert ledger.unseen_on(page) == []
+        ledger.append(candidates_of(page, [0]), via="listing", found_at=info.modified)
+        assert ledger.last_seq == number
