@@ -150,6 +150,10 @@ class DataStreamReader(_Reader):
         """Build a stream of Parquet files: ``format("parquet")`` with options."""
         return self._files("parquet", path, None, options)
 
+    def orc(self, path: PathLike, **options: object) -> Stream:
+        """Build a stream of ORC files: ``format("orc")`` with options."""
+        return self._files("orc", path, None, options)
+
     def text(self, path: PathLike, **options: object) -> Stream:
         """Build a stream of lines: ``format("text")`` with options."""
         return self._files("text", path, None, options)

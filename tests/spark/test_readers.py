@@ -171,6 +171,18 @@ def test_spark_files_when_text_then_no_schema_is_needed() -> None:
     assert description(found) == description(typed)
 
 
+@pytest.mark.parametrize("name", ["json", "parquet", "orc"])
+def test_spark_files_when_read_by_a_shortcut_then_as_by_the_format(name: str) -> None:
+    shortcut = getattr(spark.readStream.schema("id INT"), name)("/x", pathGlobFilter="a*")
+    reader = spark.readStream.format(name.upper()).schema("id INT")
+
+    found = reader.option("pathGlobFilter", "a*").load("/x")
+
+    typed: Any = {"format": name, "path_glob_filter": "a*"}
+    wanted = ls.read_files("/x", schema="id INT", recursive=False, **typed)
+    assert description(shortcut) == description(found) == description(wanted)
+
+
 def test_delta_when_read_as_a_stream_then_the_typed_one() -> None:
     reader = spark.readStream.format("delta").options(startingVersion="5", ignoreDeletes=True)
 
