@@ -52,7 +52,7 @@ def main(arguments: Sequence[str]) -> int:
             print(profile(key, _CACHE), flush=True)
         return 0
     keys = options.works or [work.key for work in WORKS if options.all or not work.heavy]
-    works = [work for work in WORKS if work.key in keys]
+    works = [work for work in WORKS if work.key in keys and work.key not in options.without]
     results, skipped = [], []
     for work in [_beside_itself(work) for work in works] if options.self else works:
         pairs = options.pairs or work.enough or FEWEST_PAIRS
@@ -74,6 +74,7 @@ def _options(arguments: Sequence[str]) -> Any:  # noqa: ANN401  argparse gives n
     keys = [work.key for work in WORKS]
     parser.add_argument("--works", nargs="+", choices=keys, help="only these rows")
     parser.add_argument("--all", action="store_true", help="the rows that take minutes, too")
+    parser.add_argument("--without", nargs="+", choices=keys, default=[], help="not these rows")
     parser.add_argument("--pairs", type=int, help=f"runs of each ({FEWEST_PAIRS})")
     parser.add_argument(
         "--profile", nargs="+", choices=list(PROFILES), help="where the time of a row goes"

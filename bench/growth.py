@@ -207,9 +207,20 @@ def main(cache: Path, results: Path, document: Path, only: Sequence[str] = ()) -
     document.write_text(f"{before}{_BEGIN}\n\n{tables(kept)}\n\n{_END}{rest.partition(_END)[2]}")
 
 
-def tables(kept: Mapping[str, Sequence[Row]]) -> str:
-    """Lay the kept figures out in Markdown, a table a curve."""
-    return "\n\n".join("\n".join(_table(*shown)) for shown in _shown(kept))
+def tables(kept: Mapping[str, Any]) -> str:
+    """Lay the kept figures out in Markdown, a table a curve, and say how busy the machine was."""
+    told = ["\n".join(_table(*shown)) for shown in _shown(kept)]
+    return "\n\n".join([*told, _busy(**kept["machine"])])
+
+
+def _busy(*, cores: int, load_average: float, **_: object) -> str:
+    text = f"Taken on {cores} cores at a load average of {load_average:.1f}"
+    if load_average <= cores:
+        return f"{text}."
+    return (
+        f"{text}: other work ran beside, so times\nare several times those of a"
+        " quiet machine. Memory, and how one row follows from another, are what to read here."
+    )
 
 
 def _shown(kept: Mapping[str, Sequence[Row]]) -> Iterator[tuple[Sequence[str], list[list[str]]]]:

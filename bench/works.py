@@ -71,9 +71,9 @@ WORKS: Final[tuple[Work, ...]] = (
         DUCKDB,
         {"20,000 files x 20 rows, first run": Bar(cpu=1.0)},
     ),
-    _beside(DLT_STOCK, times_less_cpu=14),
-    _beside(DLT_TUNED, times_less_cpu=4),
-    _beside(PATHWAY, times_less_cpu=None),
+    _beside(DLT_STOCK, times_less_cpu=14, enough=3),
+    _beside(DLT_TUNED, times_less_cpu=4, enough=3),
+    _beside(PATHWAY, times_less_cpu=None, enough=3),
     _beside(SPARK, times_less_cpu=40, enough=2),
     FirstLoad(
         "bulk",
@@ -84,7 +84,13 @@ WORKS: Final[tuple[Work, ...]] = (
         heavy=True,
     ),
     FirstLoad(
-        "bulk-polars", _GIGABYTE, LAKESTREAM, POLARS, {"1 GB in 10 files": Bar(wall=1)}, heavy=True
+        "bulk-polars",
+        _GIGABYTE,
+        LAKESTREAM,
+        POLARS,
+        {"1 GB in 10 files": Bar(wall=1)},
+        heavy=True,
+        enough=3,
     ),
     RunningQuery(
         "running",
@@ -93,6 +99,7 @@ WORKS: Final[tuple[Work, ...]] = (
         _QUERY,
         _DELTALAKE,
         {"a batch of 100 rows, the first 1,000": Bar(wall_s=0.035)},
+        enough=3,
     ),
     RunningQuery(
         "running-long",
