@@ -322,6 +322,7 @@ class StreamingTable:
         by: str | None = None,
         again: bool = False,
         even_planned: bool = False,
+        discover: bool = False,
         dry_run: bool = False,
     ) -> FileActionReport:
         """Decide about single files; who, when and why is kept beside the ledger.
@@ -339,6 +340,8 @@ class StreamingTable:
             even_planned: Files of a batch that is planned and not committed are set aside, too:
                 how to get a query on that a file stops. If that batch is being written at this
                 moment, it may have them.
+            discover: Look for new files first, so that one that nobody has seen yet can be set
+                aside.
             dry_run: Tell what would be done; change nothing.
 
         Returns:
@@ -354,7 +357,7 @@ class StreamingTable:
 
         return file_actions.act(
             self.definition, SYSTEM_CLOCK, verb, patterns, reason=reason, by=by, again=again,
-            even_planned=even_planned, dry_run=dry_run,
+            even_planned=even_planned, discover=discover, dry_run=dry_run,
         )  # fmt: skip
 
     def file_actions(self) -> list[FileAction]:

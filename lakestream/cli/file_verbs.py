@@ -56,6 +56,7 @@ def decide(
     reason: str,
     again: bool,
     even_planned: bool,
+    discover: bool,
     dry_run: bool,
     yes: bool,
     as_json: bool,
@@ -64,7 +65,13 @@ def decide(
 
     def act(*, dry: bool) -> FileActionReport:
         return table.act_on_files(
-            verb.verb, *patterns, reason=reason, again=again, even_planned=even_planned, dry_run=dry
+            verb.verb,
+            *patterns,
+            reason=reason,
+            again=again,
+            even_planned=even_planned,
+            discover=discover,
+            dry_run=dry,
         )
 
     # Without a question in between, what is told is what was done.

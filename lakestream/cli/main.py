@@ -187,6 +187,9 @@ def files(
         bool,
         typer.Option("--even-planned", help="Also files of a batch that is planned already."),
     ] = False,
+    discover: Annotated[
+        bool, typer.Option("--discover", help="With a verb: look for new files first.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With a verb: say what it would do.")
     ] = False,
@@ -203,7 +206,7 @@ def files(
     if verb is not None:
         decide(
             table, verb, patterns or [], reason=reason, again=again, even_planned=even_planned,
-            dry_run=dry_run, yes=yes, as_json=as_json,
+            discover=discover, dry_run=dry_run, yes=yes, as_json=as_json,
         )  # fmt: skip
         return
     if actions:

@@ -14,6 +14,7 @@ import msgspec
 from lakestream.checkpoint import history
 from lakestream.clock import Clock
 from lakestream.errors import ConfigError
+from lakestream.query import overview
 from lakestream.query.definition import QueryDefinition, description_of
 from lakestream.query.open_query import OpenQuery, open_query
 from lakestream.sources.base import SourceContext
@@ -68,6 +69,7 @@ def act(
     by: str | None,
     again: bool,
     even_planned: bool,
+    discover: bool,
     dry_run: bool,
 ) -> FileActionReport:
     """Decide about the files that match; see ``StreamingTable.act_on_files``.
@@ -76,11 +78,13 @@ def act(
     with a file is in that batch's own commit.
 
     Cost: the ledger and the history of all batches are read; a replay of more than a few files
-    lists the landing place.
+    lists the landing place, and so does ``discover``.
     """
     _check(verb, patterns, reason, again=again, even_planned=even_planned)
     decisions: list[_Decision] = []
     left: Counter[str] = Counter()
+    if discover and not dry_run:
+        overview.discover(definition, clock, time_budget_s=None)
     query = open_query(definition, clock=clock, rehearse=True)
     try:
         if query.metadata is None:
@@ -90,6 +94,8 @@ def act(
         for name, reader in query.readers.items():
             if not isinstance(reader, FilesReader):
                 continue
+            if discover and dry_run:
+                reader.discover()
             chosen = choose(
                 verb,
                 _states(query, reader),

@@ -76,6 +76,21 @@ def test_waiting_file_when_marked_done_is_never_read(pipe: FilesPipe) -> None:
     assert table.run() == []
 
 
+def test_file_when_nobody_has_seen_it_is_set_aside_after_a_look(pipe: FilesPipe) -> None:
+    table = _table(pipe)
+    pipe.land("a.json", {"id": 1})
+    table.run()
+    pipe.land("b.json", {"id": 2})
+    before = _log(table).list("")
+    assert table.act_on_files("mark_done", "b.json", reason="x").files == ()
+    told = table.act_on_files("mark_done", "b.json", reason="x", discover=True, dry_run=True)
+    assert _log(table).list("") == before
+    done = table.act_on_files("mark_done", "b.json", reason="x", discover=True)
+    assert [[each.key for each in report.files] for report in (told, done)] == [["b.json"]] * 2
+    table.run()
+    assert _ids(table) == [1]
+
+
 def test_waiting_file_when_put_into_quarantine_is_listed_there(pipe: FilesPipe) -> None:
     table = _table(pipe)
     pipe.land("a.json", {"id": 1})
