@@ -9,7 +9,9 @@ from pathlib import Path
 
 import adlfs
 import pytest
+import s3fs
 from support.azurite import ACCOUNT, AzuriteServer
+from support.cloud_pipeline import ids_in, ids_of, land
 from support.file_servers import RunningFtp, ftp_server, http_server
 
 import lakestream as ls
@@ -176,6 +178,38 @@ def test_pipeline_when_files_are_on_another_server_reads_each_once(
     shown = [path for path in (lake / "_lakestream").rglob("*") if path.is_file()]
     assert shown
     assert not any(PASSWORD.encode() in path.read_bytes() for path in shown)
+
+
+@pytest.mark.parametrize("cloud", ["s3fs", "adlfs"])
+def test_pipeline_when_given_an_opened_filesystem_reads_each_file_once(
+    request: pytest.FixtureRequest, tmp_path: Path, cloud: str
+) -> None:
+    folder = secrets.token_hex(4)
+    if cloud == "s3fs":
+        moto = request.getfixturevalue("moto_server")
+        root, given = f"s3://{moto.bucket}/{folder}", moto.options
+        keywords = StorageOptions.of(given, where="test").for_s3fs()
+        filesystem = s3fs.S3FileSystem(**keywords, skip_instance_cache=True)
+    else:
+        azurite = request.getfixturevalue("azurite_server")
+        root, given = f"az://{azurite.container}/{folder}", azurite.options
+        filesystem = adlfs.AzureBlobFileSystem(
+            account_name=ACCOUNT,
+            connection_string=azurite.connection_string,
+            skip_instance_cache=True,
+        )
+
+    @ls.streaming_table(tmp_path / "lake")
+    def bronze() -> ls.Stream:
+        return ls.read_files(f"{root}/landing", format="json", filesystem=filesystem)
+
+    land(root, given, range(2))
+    bronze.run()
+    land(root, given, range(2, 3))
+    bronze.run()
+
+    assert ids_in(bronze) == ids_of(range(3))
+    assert bronze.run() == []
 
 
 @pytest.mark.parametrize("value", [object(), {"auth": object()}])

@@ -138,7 +138,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self, bucket: _Bucket, query: dict[str, list[str]]) -> None:
         prefix = query.get("prefix", [""])[0]
-        after = query.get("continuation-token", query.get("start-after", [""]))[0]
+        # As some servers do, it ignores where a listing shall start: whoever asks must mind.
+        after = query.get("continuation-token", [""])[0]
         keys = sorted(key for key in list(bucket.objects) if key.startswith(prefix) and key > after)
         parts = []
         for key in keys[:_PAGE]:
