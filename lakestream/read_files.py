@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypedDict, overload
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
-    from typing import Unpack
+    from typing import Required, Unpack
 
     from lakestream.formats.base import ParseMode
     from lakestream.sources.files.clean_policy import CleanSource
@@ -112,6 +112,22 @@ class AvroOptions(FilesOptions, total=False):
     avro_schema: str
 
 
+class XmlOptions(FilesOptions, total=False):
+    """XML's own options; ``lakestream.formats.xml.XmlFormat`` describes each."""
+
+    row_tag: Required[str]
+    encoding: str | None
+    attribute_prefix: str
+    value_tag: str
+    exclude_attribute: bool
+    ignore_surrounding_spaces: bool
+    ignore_namespace: bool
+    null_value: str | None
+    sampling_ratio: float
+    timestamp_format: str | None
+    date_format: str | None
+
+
 class TextOptions(FilesOptions, total=False):
     """Text's own options; ``lakestream.formats.text.TextFormat`` describes each."""
 
@@ -127,6 +143,10 @@ def read_files(
 @overload
 def read_files(
     path: PathLike, *, format: Literal["csv"], **options: Unpack[CsvOptions]
+) -> Stream: ...
+@overload
+def read_files(
+    path: PathLike, *, format: Literal["xml"], **options: Unpack[XmlOptions]
 ) -> Stream: ...
 @overload
 def read_files(

@@ -164,7 +164,7 @@ class Format(Protocol):
 
     @property
     def name(self) -> str:
-        """``json``, ``csv``, ``parquet``, ``text`` or ``binaryFile``."""
+        """``json``, ``csv``, ``parquet``, ``xml``, ``text`` or ``binaryFile``."""
         ...
 
     @property

@@ -9,10 +9,10 @@ every record of that block is rewritten.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
 from operator import length_hint
-from typing import Final
+from typing import Final, Protocol, TypeAlias
 
 import msgspec
 from arro3.core import RecordBatch
@@ -24,7 +24,7 @@ from lakestream.formats.c_stream import ArrowStreamError, record_batches
 from lakestream.formats.infer import merge_kinds, settled
 from lakestream.formats.json_blocks import Block, Part
 from lakestream.formats.json_escapes import with_plain_pairs
-from lakestream.formats.json_exact import BadLineError, ExactPath, ExactRules
+from lakestream.formats.json_exact import BadLineError, ExactLine, ExactPath, ExactRules
 from lakestream.formats.json_scalars import may_leave_calendar
 from lakestream.formats.json_validator import REFUSALS, DecimalCheck, Validator, has_zoned_times
 from lakestream.formats.schema import check_limits
@@ -90,6 +90,22 @@ class Parsed(msgspec.Struct):
     batches: list[RecordBatch]
 
 
+#: Gives the type that holds values of both.
+Merge: TypeAlias = Callable[[t.SparkType, t.SparkType], t.SparkType]
+
+
+class Rewriter(Protocol):
+    """Gives a record as the column parser is to see it; used by several threads."""
+
+    def rewrite(self, record: bytes, file_uri: str, /) -> ExactLine | None:
+        """Rewrite one record; None when it is no record and no bad one.
+
+        Raises:
+            BadLineError: It is a bad one.
+        """
+        ...
+
+
 class BlockDecoder:
     """Decodes blocks for one plan. Holds no state between blocks; used by several threads."""
 
@@ -103,7 +119,9 @@ class BlockDecoder:
         self._inferable = filled if not validator.exact_only else None
         self._decimals = DecimalCheck(filled)
         self._zoned = has_zoned_times(filled)
-        self._exact = ExactPath(filled, validator, rules, reserved=reserved)
+        self._filled = filled
+        self._exact: Rewriter = ExactPath(filled, validator, rules, reserved=reserved)
+        self._merge: Merge = merge_kinds
         rescued = ((plan.rescued_column, t.STRING),) if plan.rescued_column is not None else ()
         self._schema = arrow_schema(t.Struct((*plan.schema.fields, *rescued)))
 
@@ -249,7 +267,7 @@ class BlockDecoder:
         if found.rescued:
             judged.tally(file).rescued += 1
         if found.drift is not None:
-            judged.drift = merge_kinds(judged.drift, found.drift)
+            judged.drift = self._merge(judged.drift, found.drift)
         return found.data
 
     def _take_bad(
@@ -284,8 +302,9 @@ def _with_edge_times(records: list[bytes]) -> Iterator[int]:
 class Delivery:
     """Hands parsed blocks to the consumer and writes down what became of each file."""
 
-    def __init__(self, outcomes: Outcomes) -> None:
+    def __init__(self, outcomes: Outcomes, merge: Merge = merge_kinds) -> None:
         self._outcomes = outcomes
+        self._merge = merge
         self._drift: t.SparkType = t.VOID
 
     def deliver(self, parsed: Parsed) -> Iterator[DecodedBatch]:
@@ -308,7 +327,7 @@ class Delivery:
         yield from _with_runs(parsed.batches, judged.runs)
 
     def _note_drift(self, judged: Judged) -> None:
-        merged = merge_kinds(self._drift, judged.drift)
+        merged = self._merge(self._drift, judged.drift)
         if merged == self._drift:
             return
         self._drift = merged

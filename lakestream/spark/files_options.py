@@ -274,6 +274,33 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
         *_COLUMNS,
     ),
     "orc": (_MERGED, *_COLUMNS),
+    "xml": (
+        Row("rowTag", "row_tag"),
+        Row("samplingRatio", "sampling_ratio", fraction),
+        Row("excludeAttribute", "exclude_attribute", switch),
+        Row("attributePrefix", "attribute_prefix"),
+        Row("valueTag", "value_tag"),
+        Row("encoding", "encoding"),
+        Row("charset", "encoding"),
+        Row("ignoreSurroundingSpaces", "ignore_surrounding_spaces", switch),
+        Row("ignoreNamespace", "ignore_namespace", switch),
+        Row("nullValue", "null_value"),
+        Row("inferSchema", "infer_types", switch),
+        *_DATES,
+        Row(
+            "timestampNTZFormat",
+            why="one pattern reads timestamps with and without a zone",
+            instead="give timestampFormat",
+        ),
+        Row(
+            "rowValidationXSDPath",
+            why="rows are not validated against XML Schema, which no small library reads",
+            instead="declare a schema, and write expectations for what it does not say",
+        ),
+        _LOCALE,
+        _VARIANT,
+        *_RECORDS,
+    ),
     "text": (
         Row("wholeText", "whole_text", switch),
         Row("lineSep", "line_sep"),
@@ -285,7 +312,7 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
 }
 
 #: Formats of Auto Loader that are not there, and why.
-NO_FORMATS: Final[Mapping[str, str]] = {"xml": NOT_BUILT}
+NO_FORMATS: Final[Mapping[str, str]] = {}
 
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (

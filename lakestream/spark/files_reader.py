@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lakestream.stream import Stream
 
 #: Formats whose values are texts, so that their types may be inferred or not.
-_TEXTUAL: Final = frozenset({"json", "csv"})
+_TEXTUAL: Final = frozenset({"json", "csv", "xml"})
 _USE_QUEUE: Final = "cloudfiles.usenotifications"
 _QUEUES: Final = frozenset({"cloudfiles.queueurl"})
 #: Formats with columns of their own.
@@ -29,8 +29,8 @@ def auto_loader(
 ) -> Stream:
     """Build the stream of ``format("cloudFiles")``, with Auto Loader's defaults.
 
-    These differ from those of ``read_files`` in two things: inferred columns of JSON and CSV are
-    strings unless ``cloudFiles.inferColumnTypes`` is true, and CSV files have no header when a
+    These differ from those of ``read_files`` in two things: inferred columns of JSON, CSV and XML
+    are strings unless ``cloudFiles.inferColumnTypes`` is true, and CSV files have no header when a
     schema is given.
     """
     wanted = next((v for k, v in options.items() if k.lower() == "cloudfiles.format"), None)

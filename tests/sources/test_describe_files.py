@@ -171,6 +171,7 @@ def test_description_when_pickled_is_itself() -> None:
         ("json", public.JsonOptions),
         ("csv", public.CsvOptions),
         ("text", public.TextOptions),
+        ("xml", public.XmlOptions),
         ("parquet", public.FilesOptions),
         ("binaryFile", public.FilesOptions),
     ],

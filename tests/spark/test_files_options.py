@@ -60,6 +60,10 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "path_glob_filter": ("*.json", "*.json"),
     "positive_inf": ("oo", "oo"),
     "quote": ("'", "'"),
+    "attribute_prefix": ("@", "@"),
+    "row_tag": ("book", "book"),
+    "sampling_ratio": ("0.5", 0.5),
+    "value_tag": ("text", "text"),
     "rescued_data_column": ("_rest", "_rest"),
     "schema_evolution": ("failOnNewColumns", "fail_on_new_columns"),
     "schema_hints": ("price DECIMAL(10,2)", "price DECIMAL(10,2)"),
@@ -93,6 +97,8 @@ REFUSED: Final = [(name, row) for name, row in ROWS if not row.to and row.only i
 
 def described(format_name: str, *options: tuple[str, object]) -> FilesDescription:
     reader = spark.readStream.format("cloudFiles").option("cloudFiles.format", format_name)
+    if format_name == "xml":
+        reader.option("rowTag", "row")
     for key, value in options:
         reader.option(key, value)
     return description(reader.load("/landing"))
@@ -107,8 +113,10 @@ def description(stream: ls.Stream) -> FilesDescription:
 def typed(format_name: str, **options: Any) -> FilesDescription:
     """Describe what ``read_files`` makes, with the two defaults that Auto Loader has otherwise."""
     common = set(signature(describe_files).parameters)
-    if format_name in {"json", "csv"}:
+    if format_name in {"json", "csv", "xml"}:
         options.setdefault("infer_types", False)
+    if format_name == "xml":
+        options.setdefault("row_tag", "row")
     own = {key: value for key, value in options.items() if key not in common}
     rest = {key: value for key, value in options.items() if key in common}
     return describe_files("/landing", format=format_name, format_options=own, **rest)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from lakestream.sources.files.notifications.base import Queue
     from lakestream.storage.options import OptionValue
 
-FormatName = Literal["json", "csv", "parquet", "avro", "orc", "text", "binaryFile"]
+FormatName = Literal["json", "csv", "parquet", "avro", "orc", "xml", "text", "binaryFile"]
 EvolutionMode = Literal[
     "add_new_columns",
     "add_new_columns_with_type_widening",
@@ -52,6 +52,7 @@ _FORMATS: Final = {
     "parquet": ("lakestream.formats.parquet", "ParquetFormat"),
     "avro": ("lakestream.formats.avro", "AvroFormat"),
     "orc": ("lakestream.formats.orc", "OrcFormat"),
+    "xml": ("lakestream.formats.xml", "XmlFormat"),
     "text": ("lakestream.formats.text", "TextFormat"),
     "binaryFile": ("lakestream.formats.binary_file", "BinaryFileFormat"),
 }
