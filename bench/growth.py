@@ -197,11 +197,11 @@ def main(cache: Path, results: Path, document: Path, only: Sequence[str] = ()) -
     """Measure curves, keep them, write the tables."""
     kept: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
     for name in only or CURVES:
-        kept[name] = []
+        kept["machine"], kept[name] = machine(), []
         for row in CURVES[name](cache):
             print(json.dumps(row), flush=True)
             kept[name].append(row)
-            results.write_text(json.dumps({**kept, "machine": machine()}, indent=2) + "\n")
+            results.write_text(json.dumps(kept, indent=2) + "\n")
     text = document.read_text()
     before, _, rest = text.partition(_BEGIN)
     document.write_text(f"{before}{_BEGIN}\n\n{tables(kept)}\n\n{_END}{rest.partition(_END)[2]}")
