@@ -19,8 +19,13 @@ from lakestream.errors import AccessDeniedError, QueueRefusedError
 from lakestream.sources.base import DiscoveryFilter
 from lakestream.sources.files.ledger_rows import values
 from lakestream.sources.files.notifications import receiver
+from lakestream.sources.files.notifications.base import Message
 from lakestream.sources.files.notifications.sqs import SqsQueue
 from lakestream.sources.files.reader import FilesReader
+from lakestream.testing import HttpFaultPlan, HttpFaultProxy
+from lakestream.testing.fault_script import ALWAYS
+from lakestream.testing.http_exchange import Exchange
+from lakestream.testing.http_faults import HttpFault, answers, loses_reply, resets
 
 
 @dataclass
@@ -319,6 +324,88 @@ def test_d6_queue_when_it_does_not_answer_then_files_are_listed_from_the_first_s
     assert known(reader) == {"a.json": "listing"}
     assert "LS-SRC-012" in str(metrics(reader)["notificationsDegraded"])
     assert known(pipe.discover(notifications=pipe.queue)) == {"a.json": "listing"}
+
+
+def at(action: str, fault: HttpFault) -> HttpFault:
+    """Let a fault befall one of the queue's operations only."""
+
+    async def befall(exchange: Exchange) -> None:
+        headers = {name.lower(): value for name, value in exchange.request.headers.items()}
+        if headers.get("x-amz-target", "").endswith(f".{action}"):
+            await fault.befall(exchange)
+        else:
+            await exchange.answer(await exchange.forward())
+
+    return HttpFault(f"{action} {fault.name}", befall)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        at("GetQueueAttributes", answers(503)),
+        at("ReceiveMessage", answers(429)),
+        at("ReceiveMessage", resets()),
+        at("DeleteMessageBatch", answers(403)),
+        at("DeleteMessageBatch", loses_reply()),
+    ],
+    ids=lambda fault: fault.name,
+)
+def test_d6_queue_when_an_operation_fails_then_the_file_comes_and_a_warning_says_why(
+    lake: EventLake, tmp_path: Path, fault: HttpFault
+) -> None:
+    pipe = Notified(tmp_path, lake)
+    pipe.discover()
+    pipe.put("a.json", 1)
+    with HttpFaultProxy(lake.endpoint) as proxy:
+        proxy.plan = HttpFaultPlan().on("POST", "*", fault, times=ALWAYS)
+        through = SqsQueue(lake.queue.replace(lake.endpoint, proxy.url))
+        reader = pipe.open(notifications=through)
+        assert [row["id"] for row in pipe.all_rows(reader)] == [1]
+        assert "LS-SRC-01" in str(metrics(reader)["notificationsDegraded"])
+        proxy.plan = HttpFaultPlan()
+        reader.discover()
+        assert "notificationsDegraded" not in metrics(reader)
+    assert len(known(reader)) == 1
+
+
+def test_discovery_when_its_time_is_up_then_it_goes_on_at_the_next(
+    lake: EventLake, tmp_path: Path
+) -> None:
+    pipe = Notified(tmp_path, lake)
+    pipe.discover()
+    for number in range(15):
+        pipe.put(f"{number}.json", number)
+    reader = pipe.open()
+    reader.discover(time_budget_s=0.0)
+    assert not reader.backlog(reader.initial()).complete
+    assert 0 < len(known(reader)) < 15
+    for _ in range(15):
+        reader.discover(time_budget_s=0.0)
+    assert len(known(reader)) == 15
+
+
+@pytest.mark.parametrize(("depth", "rounds"), [(0, 1), (25, 3), (None, 1_000)])
+def test_drain_when_messages_never_end_then_it_takes_what_was_there_at_the_start(
+    depth: int | None, rounds: int
+) -> None:
+    now = SYSTEM_CLOCK.now()
+    seen = receiver._Rounds(now, depth)
+    news = now + timedelta(seconds=1)
+    for number in range(rounds):
+        assert not seen.ended
+        seen.take([Message(f"{number}.{at}", "", b"", sent_at=news) for at in range(10)])
+    assert seen.ended
+
+
+def test_drain_when_only_messages_come_back_that_it_left_then_it_ends() -> None:
+    now = SYSTEM_CLOCK.now()
+    seen = receiver._Rounds(now, 2)
+    poison = Message("poison", "", b"", sent_at=now - timedelta(days=1))
+    seen.take([poison])
+    assert not seen.ended
+    seen.left.add("poison")
+    seen.take([poison])
+    assert seen.ended
 
 
 def test_existing_files_when_not_wanted_then_only_announced_ones_are_read(

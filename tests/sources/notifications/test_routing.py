@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakestream.errors import ConfigError
-from lakestream.sources.files.notifications.base import FileEvent
+from lakestream.sources.files.notifications.base import FileEvent, FolderEvent
 from lakestream.sources.files.notifications.routing import Route, rewrites_of
 from lakestream.sources.files.notifications.sqs import SqsQueue
 from lakestream.storage.location import parse_location
@@ -80,6 +80,24 @@ def test_rewrites_when_several_match_then_the_longest_wins() -> None:
     assert key_of("landing", "orders2/a", landing="/mnt/all", rewrites=rewrites) == "orders2/a"
     assert key_of("landing", "orders/a", landing="/mnt/all", rewrites=rewrites) is None
     assert key_of("alias", "a/b", landing="s3://real/x", rewrites={"alias/a": "s3://real/x"}) == "b"
+
+
+@pytest.mark.parametrize(
+    ("folder", "key"),
+    [("orders/a/b", "a/b"), ("orders/a/b/", "a/b"), ("orders", ""), ("order", None),
+     ("other", None), ("orders/..", None)],
+)  # fmt: skip
+def test_folder_when_routed_then_what_of_it_is_the_source_s(folder: str, key: str | None) -> None:
+    event = FolderEvent("landing", folder)
+    assert Route(parse_location("s3://landing/orders"), ()).key_of(event) == key
+
+
+def test_folder_above_the_landing_place_when_routed_then_it_is_all_of_it() -> None:
+    event = FolderEvent("landing", "a")
+    assert Route(parse_location("s3://landing/a/b/c"), ()).key_of(event) == ""
+    rewritten = rewrites_of({"landing": "/mnt"})
+    assert Route(parse_location("/mnt/a/b"), rewritten).key_of(event) == ""
+    assert Route(parse_location("/mnt/b"), rewritten).key_of(event) is None
 
 
 def test_queue_of_another_store_when_no_rewrite_then_refused(tmp_path: Path) -> None:

@@ -142,13 +142,14 @@ class Receiver:
         report: NotificationReport,
         end: float | None,
     ) -> None:
-        """Receive until there is a chunk, the queue is empty, or it is time to record."""
+        """Receive until there is a chunk, the queue is empty, or it is time to record.
+
+        Once in any case: a time budget that is always too short would never get anywhere.
+        """
         until = self._clock.monotonic() + LEASE_S / 4
         until = until if end is None else min(until, end)
+        left = until - self._clock.monotonic()
         while len(leases) < _CHUNK and not rounds.ended:
-            left = until - self._clock.monotonic()
-            if left < 0:
-                return
             wait = _WAIT_S if left >= _WAIT_S else 0.0
             replies = pool.map(
                 lambda _, wait_s=wait: self._queue.receive(wait_s=wait_s, lease_s=LEASE_S),
@@ -158,6 +159,9 @@ class Receiver:
             report.messages += len(messages)
             leases.hold(messages)
             rounds.take(messages)
+            left = until - self._clock.monotonic()
+            if left < 0:
+                return
 
     def _settle(self, leases: Leases, rounds: _Rounds, report: NotificationReport) -> None:
         """Record what the held messages tell, then acknowledge those that nothing holds back."""
@@ -201,7 +205,7 @@ class Receiver:
         if key is None:
             report.foreign += 1
         elif isinstance(event, FolderEvent):
-            read.folders.append(key.rstrip("/"))
+            read.folders.append(key)
         elif not self._discovery.takes_path(key):
             report.filtered += 1
         else:

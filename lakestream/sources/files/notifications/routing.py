@@ -87,21 +87,33 @@ class Route:
     def key_of(self, event: FileEvent | FolderEvent) -> str | None:
         """Give the key below the landing root; None when the object is not the source's.
 
+        A folder that holds the landing place is the landing place: its key is "".
+
         A key that could lead elsewhere (``..``, empty segments, NUL, no UTF-8, over-long) is
         nobody's: it is never asked for.
         """
-        place = f"{event.bucket}/{event.key}"
         if not _is_harmless(event.key):
             return None
+        is_folder = isinstance(event, FolderEvent)
+        key = f"{event.key.rstrip('/')}/" if is_folder else event.key
+        place = f"{event.bucket}/{key}"
         for prefix, target in self._rewrites:
             if place.startswith(f"{prefix}/"):
-                moved = f"{target.rstrip('/')}/{place[len(prefix) + 1 :]}"
-                return moved.removeprefix(self._root) if moved.startswith(self._root) else None
+                return _below(
+                    self._root, f"{target.rstrip('/')}/{place[len(prefix) + 1 :]}", is_folder
+                )
         if self._is_local or event.bucket != self._bucket:
             return None
         if event.account and self._account and event.account != self._account:
             return None
-        return event.key[len(self._prefix) :] if event.key.startswith(self._prefix) else None
+        return _below(self._prefix, key, is_folder)
+
+
+def _below(root: str, key: str, is_folder: bool) -> str | None:  # noqa: FBT001 - as it is asked
+    """Give what follows the root, which ends with a slash; a folder above it stands for it."""
+    if key.startswith(root):
+        return key[len(root) :].rstrip("/") if is_folder else key[len(root) :]
+    return "" if is_folder and root.startswith(key) else None
 
 
 def _is_harmless(key: str) -> bool:
