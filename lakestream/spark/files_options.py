@@ -208,7 +208,7 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
             "allowSingleQuotes",
             "allow_single_quotes",
             switch,
-            why="off unless it is given, where Spark has it on",
+            why="on unless it is false, as in Spark; `read_files` has it off",
         ),
         Row("allowUnquotedControlChars", "allow_unquoted_control_chars", switch),
         Row("allowUnquotedFieldNames", "allow_unquoted_field_names", switch),
@@ -257,7 +257,7 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
             "unescapedQuoteHandling",
             "unescaped_quote_handling",
             lower,
-            why="raise_error unless it is given, where Spark has STOP_AT_DELIMITER",
+            why="STOP_AT_DELIMITER unless it is given, as in Spark; `read_files` has `raise_error`",
         ),
         *_RECORDS,
     ),
@@ -310,9 +310,6 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
     ),
     "binaryFile": (),
 }
-
-#: Formats of Auto Loader that are not there, and why.
-NO_FORMATS: Final[Mapping[str, str]] = {}
 
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (

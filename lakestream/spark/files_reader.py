@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from lakestream.errors import ConfigError, UnsupportedOptionError, near_names
+from lakestream.errors import ConfigError, near_names
 from lakestream.plan import types as t
 from lakestream.read_files import read_files
 from lakestream.spark.arguments import OptionTable
-from lakestream.spark.files_options import AUTO_LOADER, FORMATS, NO_FORMATS, OWN, SHARED, SPARK
+from lakestream.spark.files_options import AUTO_LOADER, FORMATS, OWN, SHARED, SPARK
 
 if TYPE_CHECKING:
     from lakestream.spark.option_row import Row
@@ -109,22 +109,16 @@ def _owners() -> dict[str, str]:
 
 
 def is_format(name: str) -> bool:
-    """Whether a name is that of a file format of Spark's, there or not."""
-    return name.lower() in {each.lower() for each in (*FORMATS, *NO_FORMATS)}
+    """Whether a name is that of a file format."""
+    return name.lower() in {each.lower() for each in FORMATS}
 
 
 def _format_name(given: str, where: str) -> str:
-    names = {each.lower(): each for each in (*FORMATS, *NO_FORMATS)}
+    names = {each.lower(): each for each in FORMATS}
     name = names.get(given.strip().lower())
     if name is None:
         raise ConfigError(
             f"there is no format {given!r}", where=where, fix=near_names(given, FORMATS)
-        )
-    if name in NO_FORMATS:
-        raise UnsupportedOptionError(
-            f"format {name!r} is not supported: {NO_FORMATS[name]}",
-            where=where,
-            fix=f"there are: {', '.join(FORMATS)}",
         )
     return name
 

@@ -11,7 +11,7 @@ from support.reliability_table import all_tests
 
 import lakestream as ls
 from lakestream.sources.files.describe import FormatName, describe_files
-from lakestream.spark.files_options import FORMATS, NO_FORMATS
+from lakestream.spark.files_options import FORMATS
 
 GROUPS = inventory(all_tests())
 ROWS = [row for group in GROUPS for row in group.rows]
@@ -34,7 +34,7 @@ def test_row_when_it_works_then_tests_show_it_and_else_it_says_why_not(row: Row)
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.options], ids=lambda row: row.id)
 def test_row_when_it_lists_a_formats_options_then_each_is_in_the_table(row: Row) -> None:
-    assert row.id in NO_FORMATS or set(row.options) <= {each.name for each in FORMATS[row.id]}
+    assert set(row.options) <= {each.name for each in FORMATS[row.id]}
 
 
 def test_ids_when_counted_then_each_is_there_once() -> None:

@@ -16,7 +16,7 @@ from lakestream.plan.nodes import Source
 from lakestream.sources.files.describe import describe_files, option_names
 from lakestream.sources.files.description import FilesDescription
 from lakestream.spark import spark
-from lakestream.spark.files_options import AUTO_LOADER, FORMATS, NO_FORMATS, OWN, SHARED, SPARK
+from lakestream.spark.files_options import AUTO_LOADER, FORMATS, OWN, SHARED, SPARK
 from lakestream.spark.files_reader import files_rows
 from lakestream.spark.option_row import Row
 from lakestream.spark.option_values import switch
@@ -316,12 +316,6 @@ def test_option_when_its_value_is_none_then_said_what_is_wanted(
 ) -> None:
     with pytest.raises(ConfigError, match=wanted):
         described("json", (option, value))
-
-
-@pytest.mark.parametrize("name", NO_FORMATS)
-def test_format_when_it_is_not_there_then_refused_with_the_reason(name: str) -> None:
-    with pytest.raises(UnsupportedOptionError, match=f"format '{name}' is not supported"):
-        described(name)
 
 
 def test_page_when_generated_then_equal_to_the_committed_one() -> None:

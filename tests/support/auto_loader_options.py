@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from lakestream.spark.delta_options import ROWS
-from lakestream.spark.files_options import AUTO_LOADER, FORMATS, NO_FORMATS, OWN, SHARED, SPARK
+from lakestream.spark.files_options import AUTO_LOADER, FORMATS, OWN, SHARED, SPARK
 from lakestream.spark.option_row import Row
 from support.reliability_table import ROOT, table_lines
 
@@ -41,8 +41,6 @@ def _lines() -> Iterator[str]:
     for name, rows in FORMATS.items():
         if rows:
             yield from _section(f"Format {name}", rows)
-    for name, why in NO_FORMATS.items():
-        yield from ("", f"## Format {name}", "", f"Open: {why}.")
     yield from _section("Without a name in Spark", OWN)
     yield from _section("The Delta source (`ls.read_delta`)", ROWS)
 
