@@ -10,6 +10,8 @@ from support.azurite import ACCOUNT
 from support.cloud_pipeline import ids_in, ids_of, land, make_table, run_and_be_killed
 
 import lakestream as ls
+from lakestream.testing import HttpFaultPlan, HttpFaultProxy
+from lakestream.testing.http_faults import answers, cuts_body, loses_reply
 
 
 @dataclass(frozen=True)
@@ -70,3 +72,32 @@ def test_pipeline_when_killed_in_a_cloud_then_a_second_run_completes_it(
     table.run()
 
     assert ids_in(table) == ids_of(range(5))
+
+
+@pytest.mark.parametrize("scheme", ["az", "gs"])
+def test_pipeline_when_replies_are_lost_in_a_cloud_then_each_row_is_there_once(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    folder = f"faulty-{uuid.uuid4().hex[:8]}"
+    plan = (
+        HttpFaultPlan()
+        .on("GET", "*landing*.json", cuts_body(20))
+        .on("PUT", "*/_lakestream/offsets/*", loses_reply())
+        .on("PUT", "*/_delta_log/*", loses_reply())
+        .on("*", "*", answers(503, "ServerBusy"), first=20, times=3)
+    )
+    server = request.getfixturevalue("azurite_server" if scheme == "az" else "gcs_server")
+    upstream = "http://" + server.endpoint.removeprefix("http://").partition("/")[0]
+    bucket = server.container if scheme == "az" else server.bucket
+    root = f"{scheme}://{bucket}/{folder}"
+    land(root, server.options, range(3))
+    with HttpFaultProxy(upstream, plan) as proxy:
+        if scheme == "az":
+            monkeypatch.setenv("AZURITE_BLOB_STORAGE_URL", proxy.url)
+        options = {
+            name: value.replace(upstream, proxy.url) for name, value in server.options.items()
+        }
+        table = make_table(root, options)
+        table.run()
+        assert ids_in(table) == ids_of(range(3))
+        assert len(plan.injected) == 3, plan.injected  # cut, lost and refused

@@ -13,7 +13,7 @@ import pytest
 import s3fs
 from conftest import MotoServer
 from support.azurite import ACCOUNT, AzuriteServer
-from support.gcs_double import GcsServer
+from support.gcs_double import CARELESS, GcsServer
 
 from lakestream.errors import ConfigError, StorageUnavailableError, UnsafeLogStoreError
 from lakestream.storage import stores
@@ -79,7 +79,7 @@ class TestGoogleReadStore(ReadStoreContract):
     @pytest.fixture
     def landing(self, gcs_server: GcsServer) -> Landing:
         options = StorageOptions.of(gcs_server.options, where="test")
-        return _object_landing(f"gs://{gcs_server.bucket}/{secrets.token_hex(4)}/in x", options)
+        return _object_landing(f"gs://{CARELESS}/{secrets.token_hex(4)}/in x", options)
 
 
 class TestS3fsReadStore(ReadStoreContract):
@@ -135,7 +135,7 @@ class TestGoogleLogStore(LogStoreContract):
     @pytest.fixture
     def store(self, gcs_server: GcsServer) -> LogStore:
         options = StorageOptions.of(gcs_server.options, where="test")
-        uri = f"gcs://{gcs_server.bucket}/{secrets.token_hex(4)}/_lakestream"
+        uri = f"gcs://{CARELESS}/{secrets.token_hex(4)}/_lakestream"
         return stores.open_log_store(uri, options)
 
 

@@ -20,12 +20,15 @@ from typing import Final
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
+#: A bucket that ignores where a listing shall start, as azurite and others did: whoever asks must
+#: mind, and deltalake does not.
+CARELESS: Final = "careless"
 _PAGE: Final = 7
 
 
 @dataclass(frozen=True)
 class GcsServer:
-    """A running double with one bucket."""
+    """A running double with a bucket, and ``CARELESS``."""
 
     endpoint: str
     bucket: str
@@ -48,6 +51,7 @@ class _Bucket:
     objects: dict[str, _Object] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
     generation: int = 1_000
+    is_careless: bool = False
 
 
 @contextmanager
@@ -55,7 +59,10 @@ def serving() -> Iterator[GcsServer]:
     """Answer on a free port until the block ends."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {}))
     server.daemon_threads = True
-    server.RequestHandlerClass.buckets = {"lake": _Bucket()}
+    server.RequestHandlerClass.buckets = {
+        "lake": _Bucket(),
+        CARELESS: _Bucket(is_careless=True),
+    }
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     endpoint = f"http://127.0.0.1:{server.server_address[1]}"
@@ -138,8 +145,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _list(self, bucket: _Bucket, query: dict[str, list[str]]) -> None:
         prefix = query.get("prefix", [""])[0]
-        # As some servers do, it ignores where a listing shall start: whoever asks must mind.
-        after = query.get("continuation-token", [""])[0]
+        start = "" if bucket.is_careless else query.get("start-after", [""])[0]
+        after = query.get("continuation-token", [start])[0]
         keys = sorted(key for key in list(bucket.objects) if key.startswith(prefix) and key > after)
         parts = []
         for key in keys[:_PAGE]:
