@@ -311,6 +311,12 @@ FORMATS: Final[Mapping[str, tuple[Row, ...]]] = {
     "binaryFile": (),
 }
 
+#: What the typed options are where Spark code does not say: its defaults, not ``read_files``'.
+DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
+    "json": {"allow_single_quotes": True},
+    "csv": {"unescaped_quote_handling": "stop_at_delimiter"},
+}
+
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (
     Row("min_age", "min_age"),

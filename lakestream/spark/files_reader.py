@@ -9,7 +9,7 @@ from lakestream.errors import ConfigError, near_names
 from lakestream.plan import types as t
 from lakestream.read_files import read_files
 from lakestream.spark.arguments import OptionTable
-from lakestream.spark.files_options import AUTO_LOADER, FORMATS, OWN, SHARED, SPARK
+from lakestream.spark.files_options import AUTO_LOADER, DEFAULTS, FORMATS, OWN, SHARED, SPARK
 
 if TYPE_CHECKING:
     from lakestream.spark.option_row import Row
@@ -29,9 +29,9 @@ def auto_loader(
 ) -> Stream:
     """Build the stream of ``format("cloudFiles")``, with Auto Loader's defaults.
 
-    These differ from those of ``read_files`` in two things: inferred columns of JSON, CSV and XML
-    are strings unless ``cloudFiles.inferColumnTypes`` is true, and CSV files have no header when a
-    schema is given.
+    These differ from those of ``read_files``: inferred columns of JSON, CSV and XML are strings
+    unless ``cloudFiles.inferColumnTypes`` is true, CSV files have no header when a schema is given,
+    and malformed quotes are read as Spark reads them.
     """
     wanted = next((v for k, v in options.items() if k.lower() == "cloudfiles.format"), None)
     if wanted is None:
@@ -128,6 +128,6 @@ def _stream(
 ) -> Stream:
     # What the type checker cannot follow: each argument was checked by its row of the table, and
     # is checked again by the function.
-    typed: Any = {**arguments, "format": name, "schema": schema}
+    typed: Any = {**DEFAULTS.get(name, {}), **arguments, "format": name, "schema": schema}
     stream: Stream = read_files(path, **typed)
     return stream

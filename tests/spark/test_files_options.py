@@ -16,7 +16,7 @@ from lakestream.plan.nodes import Source
 from lakestream.sources.files.describe import describe_files, option_names
 from lakestream.sources.files.description import FilesDescription
 from lakestream.spark import spark
-from lakestream.spark.files_options import AUTO_LOADER, FORMATS, OWN, SHARED, SPARK
+from lakestream.spark.files_options import AUTO_LOADER, DEFAULTS, FORMATS, OWN, SHARED, SPARK
 from lakestream.spark.files_reader import files_rows
 from lakestream.spark.option_row import Row
 from lakestream.spark.option_values import switch
@@ -111,12 +111,13 @@ def description(stream: ls.Stream) -> FilesDescription:
 
 
 def typed(format_name: str, **options: Any) -> FilesDescription:
-    """Describe what ``read_files`` makes, with the two defaults that Auto Loader has otherwise."""
+    """Describe what ``read_files`` makes, with the defaults that Spark code has otherwise."""
     common = set(signature(describe_files).parameters)
     if format_name in {"json", "csv", "xml"}:
         options.setdefault("infer_types", False)
     if format_name == "xml":
         options.setdefault("row_tag", "row")
+    options = {**DEFAULTS.get(format_name, {}), **options}
     own = {key: value for key, value in options.items() if key not in common}
     rest = {key: value for key, value in options.items() if key in common}
     return describe_files("/landing", format=format_name, format_options=own, **rest)

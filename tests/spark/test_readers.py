@@ -21,6 +21,7 @@ from lakestream.errors import (
 from lakestream.plan.nodes import Source, StaticTable
 from lakestream.spark import SparkSession, spark
 from lakestream.spark.delta_options import OWN, ROWS
+from lakestream.spark.files_options import DEFAULTS
 
 
 class StructType:
@@ -96,8 +97,9 @@ def test_auto_loader_when_csv_then_a_header_is_assumed_without_a_schema(
 
     found = description(reader.load("/landing"))
 
-    typed = ls.read_files("/landing", format="csv", schema=schema, header=header, infer_types=False)
-    assert found == description(typed)
+    typed: Any = {"format": "csv", "schema": schema, **DEFAULTS["csv"]}
+    wanted = ls.read_files("/landing", header=header, infer_types=False, **typed)
+    assert found == description(wanted)
 
 
 def test_auto_loader_when_its_format_is_missing_then_said() -> None:
@@ -152,6 +154,7 @@ def test_spark_files_when_read_then_sparks_defaults() -> None:
         format="csv",
         schema="id BIGINT",
         sep=";",
+        unescaped_quote_handling="stop_at_delimiter",
         header=False,
         recursive=False,
         max_files_per_trigger=3,
@@ -178,7 +181,7 @@ def test_spark_files_when_read_by_a_shortcut_then_as_by_the_format(name: str) ->
 
     found = reader.option("pathGlobFilter", "a*").load("/x")
 
-    typed: Any = {"format": name, "path_glob_filter": "a*"}
+    typed: Any = {"format": name, "path_glob_filter": "a*", **DEFAULTS.get(name, {})}
     wanted = ls.read_files("/x", schema="id INT", recursive=False, **typed)
     assert description(shortcut) == description(found) == description(wanted)
 
@@ -245,6 +248,7 @@ def test_option_when_set_again_in_any_case_then_the_last_counts(
 
     wanted = {} if second is None else {"max_files_per_trigger": int(second)}
     typed: Any = {"format": "json", "schema": "id INT", "recursive": False, **wanted}
+    typed |= DEFAULTS["json"]
     assert description(found.load("/x")) == description(ls.read_files("/x", **typed))
 
 
@@ -287,3 +291,14 @@ def test_session_when_asked_twice_for_a_reader_then_options_are_not_shared() -> 
     with pytest.raises(ConfigError, match="there is no path"):
         spark.readStream.format("delta").load()
     assert isinstance(spark, SparkSession)
+
+
+def test_quotes_when_malformed_then_read_as_spark_reads_them(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text("{'id': 'it''s'}\n{'id': 'one'}\n")
+    (tmp_path / "b.csv").write_text('"a"b,2\n')
+    reader = spark.readStream.format("cloudFiles").schema("id STRING, n INT")
+
+    records = reader.option("cloudFiles.format", "json").option("pathGlobFilter", "*.json")
+    assert records.load(tmp_path).preview()["id"].to_pylist() == ["one"]
+    fields = reader.option("cloudFiles.format", "csv").option("pathGlobFilter", "*.csv")
+    assert fields.load(tmp_path).preview().to_pylist() == [{"id": '"a"b', "n": 2}]
