@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from pathlib import Path
@@ -11,9 +12,14 @@ import pytest
 from support.aws_events import EventLake, Wiring
 from support.event_pipeline import EventPipeline
 
-#: Rounds of files by the way of their events. The test server grows slow with what waits on a
-#: queue, so that a round is small.
-ROUNDS: Final[list[tuple[Wiring, int]]] = [("sqs", 6), ("sns", 3), ("eventbridge", 3)]
+#: Files by the way of their events; ``make soak`` asks for more. The test server grows slow with
+#: what waits on a queue, so that they land in small rounds.
+SOAKED: Final = int(os.environ.get("LAKESTREAM_EVENT_FILES", "0"))
+FILES: Final[list[tuple[Wiring, int]]] = [
+    ("sqs", SOAKED or 600),
+    ("sns", SOAKED or 300),
+    ("eventbridge", SOAKED or 300),
+]
 ROUND: Final = 100
 
 
@@ -24,13 +30,13 @@ def pipeline(request: pytest.FixtureRequest, moto_server: Any, tmp_path: Path) -
     return EventPipeline(tmp_path, lake, random.Random(7))  # noqa: S311 - what is spoilt
 
 
-@pytest.mark.parametrize(("pipeline", "rounds"), ROUNDS, indirect=["pipeline"])
+@pytest.mark.parametrize(("pipeline", "files"), FILES, indirect=["pipeline"])
 def test_d3_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
-    pipeline: EventPipeline, rounds: int
+    pipeline: EventPipeline, files: int
 ) -> None:
     pipeline.table().run()
     kills = {1: ("recorded", 1), 2: ("sink_commit", 2)}
-    for number in range(rounds):
+    for number in range(files // ROUND):
         pipeline.land(ROUND)
         if number in kills:
             pipeline.run_killed(*kills[number], max_files=50)

@@ -280,6 +280,15 @@ def test_file_when_not_to_be_seen_yet_then_its_message_waits_and_when_removed_go
     assert lake.counts() == (0, 1)
 
 
+@pytest.mark.parametrize(
+    ("deliveries", "seconds"), [(0, 60), (1, 60), (3, 240), (9, 600), (9999, 600)]
+)
+def test_message_when_its_file_is_not_seen_again_then_it_waits_longer(
+    deliveries: int, seconds: float
+) -> None:
+    assert receiver._retry_in_s(deliveries) == seconds
+
+
 def test_file_when_too_young_then_its_message_waits(lake: EventLake, tmp_path: Path) -> None:
     pipe = Notified(tmp_path, lake, min_age="10 minutes")
     pipe.discover()

@@ -39,7 +39,7 @@ _WAIT_S: Final = 1.0
 #: Messages recorded by one ledger entry.
 _CHUNK: Final = 1_000
 _LOOKUPS_IN_FLIGHT: Final = 64
-#: A message about a file that is not to be seen comes again after this time,
+#: A message about a file that is not to be seen comes again after this time, doubled each time,
 _RETRY_S: Final = 60.0
 #: unless it is older than this: then the file was removed.
 _GONE_AFTER: Final = timedelta(hours=1)
@@ -218,7 +218,7 @@ class Receiver:
         Returns:
             The keys that must wait, and for how many seconds.
         """
-        named = {key: read.happened_at for read in reads for key in read.keys}
+        named = {key: read for read in reads for key in read.keys}
         keys = list(named)
         fresh = keys if self._versions else [keys[at] for at in self._ledger.unseen(keys)]
         waiting: dict[str, float] = {}
@@ -230,10 +230,10 @@ class Receiver:
                         microseconds(info.modified), key, info.size_bytes, info.etag, info.version
                     )
                 )
-            elif self._is_long_ago(named[key]):
+            elif self._is_long_ago(named[key].happened_at):
                 report.gone += 1
             else:
-                waiting[key] = _RETRY_S
+                waiting[key] = _retry_in_s(named[key].message.deliveries)
         for folder in sorted({folder for read in reads for folder in read.folders}):
             for page in pages(
                 self._landing.store, folder, self._ledger.unseen_on, self._discovery.takes
@@ -279,6 +279,12 @@ class Receiver:
 
     def _is_long_ago(self, happened_at: datetime | None) -> bool:
         return happened_at is not None and happened_at < self._clock.now() - _GONE_AFTER
+
+
+def _retry_in_s(deliveries: int) -> float:
+    """Give the time until a message comes again: it is not to die of many deliveries soon."""
+    doublings = min(max(deliveries - 1, 0), 10)
+    return min(_RETRY_S * float(2**doublings), _LONGEST_WAIT_S)
 
 
 class _Rounds:
