@@ -154,6 +154,10 @@ class DataStreamReader(_Reader):
         """Build a stream of ORC files: ``format("orc")`` with options."""
         return self._files("orc", path, None, options)
 
+    def xml(self, path: PathLike, schema: object = None, **options: object) -> Stream:
+        """Build a stream of XML files: ``format("xml")`` with ``rowTag`` and other options."""
+        return self._files("xml", path, schema, options)
+
     def text(self, path: PathLike, **options: object) -> Stream:
         """Build a stream of lines: ``format("text")`` with options."""
         return self._files("text", path, None, options)

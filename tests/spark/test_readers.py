@@ -186,6 +186,14 @@ def test_spark_files_when_read_by_a_shortcut_then_as_by_the_format(name: str) ->
     assert description(shortcut) == description(found) == description(wanted)
 
 
+def test_spark_files_when_xml_then_rows_by_their_tag(tmp_path: Path) -> None:
+    (tmp_path / "a.xml").write_text("<all><order><id>1</id></order><order><id>2</id></order></all>")
+
+    stream = spark.readStream.xml(str(tmp_path), schema="id INT", rowTag="order")
+
+    assert stream.preview().to_pylist() == [{"id": 1}, {"id": 2}]
+
+
 def test_delta_when_read_as_a_stream_then_the_typed_one() -> None:
     reader = spark.readStream.format("delta").options(startingVersion="5", ignoreDeletes=True)
 
