@@ -12,6 +12,8 @@ import pytest
 from support.aws_events import EventLake, Wiring
 from support.event_pipeline import EventPipeline
 
+import lakestream as ls
+
 #: Files by the way of their events; ``make soak`` asks for more. The test server grows slow with
 #: what waits on a queue, so that they land in small rounds.
 SOAKED: Final = int(os.environ.get("LAKESTREAM_EVENT_FILES", "0"))
@@ -71,3 +73,26 @@ def test_d5_run_when_killed_around_the_acknowledgement_then_nothing_is_lost_or_d
     assert sum(each.files for each in batches) == told
     pipeline.table(backfill_interval="1 ms").run()
     pipeline.assert_exactly_once()
+
+
+def test_query_in_the_background_when_files_are_announced_then_each_trigger_reads_them(
+    pipeline: EventPipeline,
+) -> None:
+    pipeline.table().run()
+    query = pipeline.table().start(trigger=ls.processing_time("50 ms"))
+    try:
+        pipeline.land(5)
+        pipeline.lake.send(*pipeline.late, queue=pipeline.queue)
+        told = len(pipeline.files) - pipeline.lost
+        deadline = time.monotonic() + 60
+        while (
+            sum(each.files for each in query.recentProgress) < told and time.monotonic() < deadline
+        ):
+            query.processAllAvailable()
+    finally:
+        query.stop()
+    assert query.exception() is None
+    assert sum(each.files for each in query.recentProgress) == told
+    metrics = [each.sources[0].metrics for each in query.recentProgress]
+    assert sum(int(each["numFilesFoundByNotification"]) for each in metrics) == told
+    assert pipeline.table().run() == []
