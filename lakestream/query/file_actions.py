@@ -6,7 +6,7 @@ import getpass
 import secrets
 import socket
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 import msgspec
@@ -169,9 +169,9 @@ def _carry_out(
         reader.close()
 
 
-def _states(query: OpenQuery, reader: FilesReader) -> list[FileState]:
+def _states(query: OpenQuery, reader: FilesReader) -> Iterator[FileState]:
     outcomes = iter(history.file_outcomes(query.log))
-    return list(file_states(reader.known_files(), outcomes, reader.set_aside()))
+    return file_states(reader.known_files(), outcomes, reader.set_aside())
 
 
 def _planned_to(query: OpenQuery, source: str) -> int:

@@ -165,6 +165,20 @@ def test_files_when_replayed_by_two_people_at_once_come_once(
     assert [each.by for each in table.file_actions()] == ["ann", "bob"]
 
 
+def test_ignored_file_when_replayed_is_read_and_when_forgotten_found(pipe: FilesPipe) -> None:
+    for number in range(3):
+        pipe.land(f"{number}.json", {"id": number})
+    table = _table(pipe, include_existing_files=False)
+    table.run()
+    pipe.land("3.json", {"id": 3})
+    table.run()
+    assert _ids(table) == [3]
+    assert len(table.act_on_files("replay", "1.json", reason="x").files) == 1
+    assert len(table.act_on_files("forget", "2.json", reason="x").files) == 1
+    table.run()
+    assert _ids(table) == [1, 2, 3]
+
+
 def test_file_when_gone_is_not_replayed(pipe: FilesPipe) -> None:
     table = _table(pipe)
     pipe.land("a.json", {"id": 1})

@@ -127,6 +127,15 @@ def test_option_when_switched_between_runs_never_doubles_a_version(pipe: FilesPi
     assert found == [[1, 2], [11], [], [12], [], [15], [], [16]]
 
 
+def test_existing_file_when_not_wanted_is_read_once_it_is_overwritten(pipe: FilesPipe) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.land("b.json", {"id": 2})
+    pipe.open(include_existing_files=False).discover()
+    pipe.land("a.json", {"id": 11})
+    reader = pipe.open(include_existing_files=False)
+    assert _ids(pipe.all_rows(reader)) == [11]
+
+
 @pytest.mark.parametrize(
     ("listed", "told"),
     [
