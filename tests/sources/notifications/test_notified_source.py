@@ -234,6 +234,52 @@ def test_d4_messages_of_others_when_received_then_acknowledged_counted_and_never
     assert lake.counts() == (0, 0)
 
 
+def test_x5_message_when_it_leads_to_another_place_then_only_the_declared_root_is_asked(
+    lake: EventLake, tmp_path: Path
+) -> None:
+    other = EventLake(lake.endpoint, lake.options, wiring=None)
+    other.put("in/secret.json", b'{"id": 666}')
+    lake.put("secret.json", b'{"id": 666}')
+    lake.take()
+    lake.send(
+        lake.event("in/secret.json", bucket=other.bucket),
+        lake.event("secret.json"),
+        lake.event("in/../secret.json"),
+        lake.event(f"in/../../{other.bucket}/in/secret.json"),
+        lake.event("latest/meta-data", bucket="169.254.169.254"),
+        lake.event("etc/passwd", bucket="file://"),
+        lake.event(f"{lake.endpoint}/{other.bucket}/in/secret.json", bucket=""),
+        lake.event("in/http://169.254.169.254/latest"),
+    )
+    with HttpFaultProxy(lake.endpoint) as proxy:
+        pipe = Notified(tmp_path, lake, storage_options={**lake.options, "endpoint": proxy.url})
+        pipe.options["storage_options"].pop("aws_endpoint")
+        assert pipe.all_rows(pipe.open()) == []
+        calls = proxy.plan.calls
+    assert calls
+    assert all(f"/{lake.bucket}" in each and "secret" not in each for each in calls)
+
+
+def test_x5_message_when_it_leads_out_of_a_mounted_folder_then_nothing_is_read(
+    lake: EventLake, tmp_path: Path
+) -> None:
+    mount = tmp_path / "mount" / "orders"
+    mount.mkdir(parents=True)
+    (mount.parent / "secret.json").write_text('{"id": 666}')
+    pipe = Notified(tmp_path, lake, path_rewrites={lake.bucket: str(mount.parent)})
+    pipe.path = str(mount)
+    pipe.discover()
+    lake.send(
+        lake.event("secret.json"),
+        lake.event("orders/../secret.json"),
+        lake.event(f"orders/{mount.parent}/secret.json"),
+        lake.event("orders/\0/../../secret.json"),
+    )
+    reader = pipe.open()
+    assert pipe.all_rows(reader) == []
+    assert lake.counts() == (0, 0)
+
+
 def test_d4_poison_when_received_then_left_to_the_dead_letter_queue_and_the_rest_goes_on(
     lake: EventLake, tmp_path: Path
 ) -> None:
