@@ -11,6 +11,8 @@ MAX_DEPTH: Final = 40
 MAX_COLUMNS: Final = 10_000
 #: Bytes of one record (a line, a CSV row, one element of a JSON array).
 MAX_RECORD_BYTES: Final = 64 * 2**20
+#: Tags of one XML record; each takes some hundred bytes of memory.
+MAX_XML_TAGS: Final = 1_000_000
 #: Bytes of one file of a format that is read whole (multi-line JSON, binaryFile).
 MAX_WHOLE_FILE_BYTES: Final = 2**30
 #: Decompressed bytes per compressed byte, once a file has given more than the next limit.

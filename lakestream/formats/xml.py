@@ -58,7 +58,7 @@ from lakestream.formats.xml_decode import Feed, RowGatherer, XmlBlockDecoder
 from lakestream.formats.xml_encoding import DeclaredReader
 from lakestream.formats.xml_exact import DriftRules, XmlPath
 from lakestream.formats.xml_rows import RowScanner, XmlRow
-from lakestream.formats.xml_tree import TreeRules, parse_row
+from lakestream.formats.xml_tree import TreeRules, XmlTree
 from lakestream.formats.xml_types import TypeRules, merged, struct_of
 from lakestream.plan import types as t
 
@@ -162,7 +162,7 @@ class XmlFormat:
         for sample in samples:
             for row in self._sampled(sample):
                 try:
-                    kind = struct_of(parse_row(row.raw, self._tree), rules)
+                    kind = struct_of(XmlTree(row.raw).root, rules)
                 except BadLineError:
                     continue
                 known, found = found, merged(found, kind, rules)
@@ -225,7 +225,7 @@ class XmlFormat:
         )
 
     def _types(self, *, types: bool) -> TypeRules:
-        return TypeRules(self.value_tag, self.null_value, types)
+        return TypeRules(self._tree, self.null_value, types)
 
     def _exact_rules(self, plan: DecodePlan) -> ExactRules:
         return ExactRules(

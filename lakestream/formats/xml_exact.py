@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
+from xml.etree.ElementTree import Element
 
 import msgspec
 
@@ -18,7 +19,7 @@ from lakestream.formats.json_decode import Rewriter
 from lakestream.formats.json_exact import ExactLine
 from lakestream.formats.json_scalars import non_number_text
 from lakestream.formats.schema import can_be_column, merge_types
-from lakestream.formats.xml_tree import Element, Node, TreeRules, grouped, parse_row
+from lakestream.formats.xml_tree import Node, TreeRules, XmlTree
 from lakestream.formats.xml_types import VALUES, TypeRules, kind_of, kind_of_nodes, merged
 from lakestream.plan import types as t
 
@@ -60,6 +61,8 @@ class XmlPath:
         self._tree = tree
         self._types = types
         self._drift = drift
+        #: By the identity of the schema's structs, which live as long.
+        self._known: dict[int, Mapping[str, t.SparkType]] = {}
 
     def rewrite(self, raw: bytes, file_uri: str) -> ExactLine | None:
         """Give a row element as the column parser is to see it.
@@ -67,52 +70,56 @@ class XmlPath:
         Raises:
             BadLineError: It is no record.
         """
-        row = parse_row(raw, self._tree)
-        line = self._exact.rewrite(self._object(row, self._schema, raw), file_uri)
+        tree = XmlTree(raw)
+        line = self._exact.rewrite(self._object(tree.root, self._schema, tree), file_uri)
         if line is None or not self._drift.wanted:
             return line
-        drift = self._new_fields(row, self._schema)
+        drift = self._new_fields(tree.root, self._schema)
         return msgspec.structs.replace(line, drift=drift) if drift.fields else line
 
-    def _object(self, element: Element, kind: t.Struct, raw: bytes) -> bytes:
+    def _object(self, element: Element, kind: t.Struct, tree: XmlTree) -> bytes:
         columns = self._columns(kind)
         members = [
-            _encode(name) + b":" + self._field(nodes, columns.get(self._key(name)), raw)
-            for name, nodes in grouped(element).items()
+            _encode(name) + b":" + self._field(nodes, columns.get(self._key(name)), tree)
+            for name, nodes in self._tree.fields(element).items()
         ]
         return b"{" + b",".join(members) + b"}"
 
     def _columns(self, kind: t.Struct) -> Mapping[str, t.SparkType]:
-        return {self._key(name): each for name, each in reversed(kind.fields)}
+        found = self._known.get(id(kind))
+        if found is None:
+            found = {self._key(name): each for name, each in reversed(kind.fields)}
+            self._known[id(kind)] = found
+        return found
 
     def _key(self, name: str) -> str:
         return name if self._drift.case_sensitive else name.casefold()
 
-    def _field(self, nodes: list[Node], kind: t.SparkType | None, raw: bytes) -> bytes:
+    def _field(self, nodes: list[Node], kind: t.SparkType | None, tree: XmlTree) -> bytes:
         """Write all the fields of one name; without a type as they stand."""
         if isinstance(kind, t.Array):
-            return _list(self._value(node, kind.element, raw) for node in nodes)
+            return _list(self._value(node, kind.element, tree) for node in nodes)
         if len(nodes) > 1:
-            return _list(self._value(node, None, raw) for node in nodes)
-        return self._value(nodes[0], kind, raw)
+            return _list(self._value(node, None, tree) for node in nodes)
+        return self._value(nodes[0], kind, tree)
 
-    def _value(self, node: Node, kind: t.SparkType | None, raw: bytes) -> bytes:
+    def _value(self, node: Node, kind: t.SparkType | None, tree: XmlTree) -> bytes:
         if isinstance(node, str):
             return self._text(node, kind)
         match kind:
             case t.Struct():
-                return self._object(node, kind, raw)
+                return self._object(node, kind, tree)
             case t.Map(_, value):
-                return self._object_of_any(node, value, raw)
+                return self._object_of_any(node, value, tree)
             case t.STRING:
-                return _encode(node.inner(raw))
+                return _encode(tree.inner(node))
             case _:
-                return self._object_of_any(node, None, raw)
+                return self._object_of_any(node, None, tree)
 
-    def _object_of_any(self, element: Element, kind: t.SparkType | None, raw: bytes) -> bytes:
+    def _object_of_any(self, element: Element, kind: t.SparkType | None, tree: XmlTree) -> bytes:
         members = [
-            _encode(name) + b":" + self._field(nodes, kind, raw)
-            for name, nodes in grouped(element).items()
+            _encode(name) + b":" + self._field(nodes, kind, tree)
+            for name, nodes in self._tree.fields(element).items()
         ]
         return b"{" + b",".join(members) + b"}"
 
@@ -120,10 +127,14 @@ class XmlPath:
         if text == self._types.null_value or (not text and kind not in (t.STRING, None)):
             return _NULL
         match kind:
-            case t.Struct() if self._types.value_tag in kind.names:
-                inner = dict(kind.fields)[self._types.value_tag]
-                member = self._field([text], inner, b"")
-                return b"{" + _encode(self._types.value_tag) + b":" + member + b"}"
+            case t.Struct() if self._tree.value_tag in kind.names:
+                inner = dict(kind.fields)[self._tree.value_tag]
+                member = (
+                    _list([self._text(text, inner.element)])
+                    if isinstance(inner, t.Array)
+                    else self._text(text, inner)
+                )
+                return b"{" + _encode(self._tree.value_tag) + b":" + member + b"}"
             case t.BOOLEAN:
                 return _BOOLEANS.get(text.lower()) or _encode(text)
             case t.BYTE | t.SHORT | t.INT | t.LONG:
@@ -141,7 +152,7 @@ class XmlPath:
         folded = {name.casefold() for name in known.names}
         spelling = {self._key(name): name for name in reversed(known.names)}
         found: dict[str, t.SparkType] = {}
-        for name, nodes in grouped(element).items():
+        for name, nodes in self._tree.fields(element).items():
             kind = columns.get(self._key(name))
             if kind is not None:
                 inner = self._new_in(nodes, kind)

@@ -2,20 +2,24 @@
 
 A row is parsed by itself, so a declaration of entities cannot stand before it, and within an
 element the grammar has none: nothing can expand, and nothing outside the row is ever opened.
+Prefixes of namespaces are parts of names, so those that are declared outside the row need no care.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final, TypeAlias
+from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
 from lakestream.formats.json_exact import BadLineError
 from lakestream.formats.xml_rows import ATTRIBUTES
-from lakestream.limits import MAX_DEPTH
+from lakestream.limits import MAX_DEPTH, MAX_XML_TAGS
 
 _WHITE: Final = "".join(map(chr, range(0x21)))
+
+#: The text of an element without attributes and children, or an element with some.
+Node: TypeAlias = str | Element
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,125 +32,111 @@ class TreeRules:
     ignore_surrounding_spaces: bool = True
     ignore_namespace: bool = False
 
-
-@dataclass(slots=True, eq=False)
-class Element:
-    """An element with attributes or children.
-
-    Args:
-        fields: Attributes, children and texts between them, by name, in order.
-        start: Where its start tag begins in the row's bytes.
-        end: Where its end tag begins.
-    """
-
-    start: int
-    fields: list[tuple[str, Node]] = field(default_factory=list)
-    texts: list[str] = field(default_factory=list)
-    end: int = 0
-
-    def inner(self, raw: bytes) -> str:
-        """Give its content as it stands in the row."""
-        tag = ATTRIBUTES.match(raw, self.start + 1)
-        begin = tag.end() + 1 if tag else self.start
-        return raw[begin : self.end].decode()
-
-
-#: The text of an element without attributes and children, or an element with some.
-Node: TypeAlias = str | Element
-
-
-def grouped(element: Element) -> dict[str, list[Node]]:
-    """Give an element's fields, those of one name together."""
-    found: dict[str, list[Node]] = {}
-    for name, node in element.fields:
-        found.setdefault(name, []).append(node)
-    return found
-
-
-def parse_row(raw: bytes, rules: TreeRules) -> Element:
-    """Parse the bytes of a row element.
-
-    Raises:
-        BadLineError: It is not well-formed, not text of the encoding, or nested too deep.
-    """
-    try:
-        raw.decode()
-    except UnicodeDecodeError as error:
-        reason = "the record holds bytes that are not of the encoding"
-        raise BadLineError("invalid_encoding", reason) from error
-    builder = _Builder(rules)
-    parser = expat.ParserCreate("utf-8")
-    parser.buffer_text = True
-    parser.ordered_attributes = True
-    builder.attach(parser)
-    try:
-        parser.Parse(raw, True)
-    except expat.ExpatError as error:
-        reason = f"the element is not well-formed: {expat.ErrorString(error.code)}"
-        raise BadLineError("malformed_xml", reason) from error
-    return builder.row
-
-
-class _Builder:
-    """Builds the tree from expat's events."""
-
-    def __init__(self, rules: TreeRules) -> None:
-        self._rules = rules
-        self._open: list[Element] = []
-        self._row: Element | None = None
-        self._position: expat.XMLParserType
-
-    @property
-    def row(self) -> Element:
-        """The row element, once it was closed."""
-        if self._row is None:
-            raise BadLineError("malformed_xml", "the element has no end")
-        return self._row
-
-    def attach(self, parser: expat.XMLParserType) -> None:
-        self._position = parser
-        parser.StartElementHandler = self._start
-        parser.EndElementHandler = self._end
-        parser.CharacterDataHandler = self._text
-
-    def _start(self, name: str, attributes: Sequence[str]) -> None:  # noqa: ARG002 - expat's
-        if self._open:
-            self._take_text(self._open[-1])
-        if len(self._open) >= MAX_DEPTH:
-            raise BadLineError("too_deep", f"the record is nested deeper than {MAX_DEPTH} levels")
-        element = Element(self._position.CurrentByteIndex)
-        if not self._rules.exclude_attribute:
-            for key, text in zip(attributes[::2], attributes[1::2], strict=True):
+    def fields(self, element: Element) -> dict[str, list[Node]]:
+        """Give the attributes, children and texts of an element, those of one name together."""
+        found: dict[str, list[Node]] = {}
+        if element.attrib and not self.exclude_attribute:
+            for key, text in element.attrib.items():
                 if key != "xmlns" and not key.startswith("xmlns:"):
-                    named = self._rules.attribute_prefix + self._local(key)
-                    element.fields.append((named, self._clean(text)))
-        self._open.append(element)
+                    named = self.attribute_prefix + self._local(key)
+                    found.setdefault(named, []).append(self._clean(text))
+        self._add_text(found, element.text)
+        for child in element:
+            found.setdefault(self._local(child.tag), []).append(self._node(child))
+            self._add_text(found, child.tail)
+        return found
 
-    def _text(self, text: str) -> None:
-        self._open[-1].texts.append(text)
+    def _node(self, element: Element) -> Node:
+        if len(element) or (element.attrib and self._has_attributes(element)):
+            return element
+        return self._clean(element.text or "")
 
-    def _end(self, name: str) -> None:
-        element = self._open.pop()
-        element.end = self._position.CurrentByteIndex
-        if not self._open:
-            self._take_text(element)
-            self._row = element
-        elif element.fields:
-            self._take_text(element)
-            self._open[-1].fields.append((self._local(name), element))
-        else:
-            text = self._clean("".join(element.texts))
-            self._open[-1].fields.append((self._local(name), text))
+    def _has_attributes(self, element: Element) -> bool:
+        return not self.exclude_attribute and any(
+            key != "xmlns" and not key.startswith("xmlns:") for key in element.attrib
+        )
 
-    def _take_text(self, element: Element) -> None:
+    def _add_text(self, found: dict[str, list[Node]], text: str | None) -> None:
         """Make a field of the text before a child or an end; white space alone is none."""
-        text = "".join(element.texts)
-        element.texts = []
-        if text.strip(_WHITE):
-            element.fields.append((self._rules.value_tag, self._clean(text)))
+        if text and text.strip(_WHITE):
+            found.setdefault(self.value_tag, []).append(self._clean(text))
 
     def _clean(self, text: str) -> str:
-        return text.strip(_WHITE) if self._rules.ignore_surrounding_spaces else text
+        return text.strip(_WHITE) if self.ignore_surrounding_spaces else text
 
     def _local(self, name: str) -> str:
-        return name.rpartition(":")[2] if self._rules.ignore_namespace else name
+        return name.rpartition(":")[2] if self.ignore_namespace else name
+
+
+class XmlTree:
+    """A row element's tree, and its bytes.
+
+    Args:
+        raw: From the row's start tag to its end tag.
+
+    Raises:
+        BadLineError: It is not well-formed, not text of the encoding, nested too deep, or has too
+            many tags.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._inner: dict[int, bytes] | None = None
+        try:
+            raw.decode()
+        except UnicodeDecodeError as error:
+            reason = "the record holds bytes that are not of the encoding"
+            raise BadLineError("invalid_encoding", reason) from error
+        if raw.count(b"<") > MAX_XML_TAGS:
+            raise BadLineError("too_many_tags", f"the record has more than {MAX_XML_TAGS} tags")
+        builder = TreeBuilder()
+        parser = expat.ParserCreate("utf-8")
+        parser.buffer_text = True
+        parser.StartElementHandler = builder.start
+        parser.EndElementHandler = builder.end
+        parser.CharacterDataHandler = builder.data
+        try:
+            parser.Parse(raw, True)
+        except expat.ExpatError as error:
+            reason = f"the element is not well-formed: {expat.ErrorString(error.code)}"
+            raise BadLineError("malformed_xml", reason) from error
+        self.root = builder.close()
+        if raw.count(b"</") >= MAX_DEPTH:
+            _check_depth(self.root)
+
+    def inner(self, element: Element) -> str:
+        """Give an element's content as it stands in the row."""
+        if self._inner is None:
+            contents = _contents(self.raw)
+            self._inner = dict(zip(map(id, self.root.iter()), contents, strict=True))
+        return self._inner[id(element)].decode()
+
+
+def _check_depth(root: Element) -> None:
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        level = [child for element in level for child in element]
+        if not level:
+            return
+    raise BadLineError("too_deep", f"the record is nested deeper than {MAX_DEPTH} levels")
+
+
+def _contents(raw: bytes) -> list[bytes]:
+    """Give the content of each element, in the order of their start tags."""
+    found: list[bytes] = []
+    open_: list[tuple[int, int]] = []
+    parser = expat.ParserCreate("utf-8")
+
+    def start(_name: str, _attributes: object) -> None:
+        tag = ATTRIBUTES.match(raw, parser.CurrentByteIndex + 1)
+        open_.append((len(found), tag.end() + 1 if tag else 0))
+        found.append(b"")
+
+    def end(_name: str) -> None:
+        at, begin = open_.pop()
+        found[at] = raw[begin : parser.CurrentByteIndex]
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.Parse(raw, True)
+    return found

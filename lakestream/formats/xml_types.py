@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import Final
+from xml.etree.ElementTree import Element
 
 from lakestream.formats.csv_values import ValueRules
 from lakestream.formats.csv_values import kind_of as kind_of_value
 from lakestream.formats.infer import merge_kinds
 from lakestream.formats.schema import can_be_column
-from lakestream.formats.xml_tree import Element, Node, grouped
+from lakestream.formats.xml_tree import Node, TreeRules
 from lakestream.plan import types as t
 
 #: The floats without digits as XML Schema writes them.
@@ -31,13 +32,13 @@ class TypeRules:
     """What inference needs to know.
 
     Args:
-        value_tag: The field of an element's text beside attributes and children.
+        tree: How elements become fields.
         null_value: A text that is null; None for none.
         types: Whether texts have types, or are strings.
         values: How values are written.
     """
 
-    value_tag: str = "_VALUE"
+    tree: TreeRules
     null_value: str | None = None
     types: bool = True
     values: ValueRules = field(default_factory=lambda: VALUES)
@@ -56,7 +57,7 @@ def kind_of(node: Node, rules: TypeRules) -> t.SparkType:
 def struct_of(element: Element, rules: TypeRules) -> t.Struct:
     """Give an element's fields with their types."""
     found: tuple[tuple[str, t.SparkType], ...] = ()
-    for name, nodes in grouped(element).items():
+    for name, nodes in rules.tree.fields(element).items():
         if can_be_column(name):
             kind = kind_of_nodes(nodes, rules)
             found = _merged_structs(t.Struct(found), t.Struct(((name, kind),)), rules).fields
@@ -86,9 +87,9 @@ def merged(one: t.SparkType, other: t.SparkType, rules: TypeRules) -> t.SparkTyp
         case t.Struct(), t.Struct():
             return _merged_structs(one, other, rules)
         case (t.Struct(), _):
-            return _merged_structs(one, t.Struct(((rules.value_tag, other),)), rules)
+            return _merged_structs(one, t.Struct(((rules.tree.value_tag, other),)), rules)
         case (_, t.Struct()):
-            return _merged_structs(t.Struct(((rules.value_tag, one),)), other, rules)
+            return _merged_structs(t.Struct(((rules.tree.value_tag, one),)), other, rules)
         case ((t.DATE | t.TIMESTAMP), (t.DATE | t.TIMESTAMP)):
             return t.TIMESTAMP
         case ((t.LONG | t.DOUBLE | t.Decimal()), (t.LONG | t.DOUBLE | t.Decimal())):

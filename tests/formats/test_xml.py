@@ -109,7 +109,8 @@ DEEP = b"<a>" * (MAX_DEPTH - 1) + b"1" + b"</a>" * (MAX_DEPTH - 1)
         (b"<r><b>&xxe;</b></r>", [Bad(1, "malformed_xml")]),
         (b'<r xmlns:xi="http://www.w3.org/2001/XInclude"><xi:include href="/etc/passwd"/></r>',
          [row(None, None, '{"xi:include":{"_href":"/etc/passwd"}}')]),
-        (b"<r>" + b"<a>" * 50_000 + b"</r>\n<r><a>1</a></r>", [Bad(1, "too_deep"), row(1)]),
+        (b"<r>" + b"<a>" * 50_000 + b"</a>" * 50_000 + b"</r>\n<r><a>1</a></r>",
+         [Bad(1, "too_deep"), row(1)]),
         (b"<r>" * 3_000, [Bad(1, "malformed_xml")] * 3_000),
     ],
     ids=["external", "expansion", "inner", "entity", "include", "deep", "open"],
@@ -127,6 +128,14 @@ def test_p10_record_when_as_deep_as_may_be_then_read_and_when_deeper_bad() -> No
     assert len(alone(form, b"<r>" + DEEP + b"</r>", plan_for(schema))[0].rows) == 1
     (found,) = alone(form, b"<r><a>" + DEEP + b"</a></r>", plan_for(SCHEMA))
     assert found.bad == [(1, "too_deep")]
+
+
+def test_p10_record_when_it_has_too_many_tags_then_bad(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lakestream.formats.xml_tree.MAX_XML_TAGS", 100)
+    data = b"<r>" + b"<a/>" * 99 + b"</r><r>" + b"<b/>" * 98 + b"</r>"
+    (found,) = alone(XmlFormat(row_tag="r"), data, plan_for("a ARRAY<INT>"))
+    assert found.bad == [(1, "too_many_tags")]
+    assert found.counts[0] == 1
 
 
 @pytest.mark.parametrize("begin", [b"<r>", b"<r><r>x</r>", b"<r><b>", b"<r q='", b"<r "])
