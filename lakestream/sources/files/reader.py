@@ -113,7 +113,10 @@ class FilesReader:
         """
         self._discovery.expire()
         self._forget()
-        self._complete = (self._notified or self._discovery).run(time_budget_s)
+        if self._notified is None:
+            self._complete = self._discovery.run(time_budget_s)
+        else:
+            self._complete = self._notified.run(time_budget_s, actions=self._forgets)
         self._loaded = True
         if self._requeues:
             # Once a run: a file that is bad again would get a new place at every trigger.

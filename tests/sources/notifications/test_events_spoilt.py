@@ -96,3 +96,16 @@ def test_query_in_the_background_when_files_are_announced_then_each_trigger_read
     metrics = [each.sources[0].metrics for each in query.recentProgress]
     assert sum(int(each["numFilesFoundByNotification"]) for each in metrics) == told
     assert pipeline.table().run() == []
+
+
+def test_file_when_forgotten_then_a_listing_brings_it_again(pipeline: EventPipeline) -> None:
+    pipeline.table().run()
+    pipeline.land(4)
+    pipeline.lake.send(*pipeline.late, queue=pipeline.queue)
+    pipeline.table().run()
+    done = pipeline.table().act_on_files("forget", "*00001.json", reason="it was repaired")
+    assert (len(done.files), pipeline.lost) == (1, 0)
+    (batch,) = pipeline.table().run()
+    assert batch.files == 1
+    assert batch.sources[0].metrics["numFilesFoundByBackfill"] == "0"
+    assert pipeline.table().run() == []

@@ -63,6 +63,7 @@ class NotifiedDiscovery:
         self._listing = listing
         self._log = QueueLog(context.log, context.name)
         self._last: QueueEvent | None = None
+        self._actions = 0
         self._report = NotificationReport()
         self._receiver: Receiver | None = None
         route = Route.of(queue, parse_location(landing.store.uri), description.path_rewrites)
@@ -77,13 +78,18 @@ class NotifiedDiscovery:
             versions=description.allow_overwrites,
         )
 
-    def run(self, time_budget_s: float | None) -> bool:
+    def run(self, time_budget_s: float | None, *, actions: int = 0) -> bool:
         """Empty the queue into the ledger, and list the place when that is due.
 
         The queue is reached before the first listing begins, and emptied after it, so that no
         file falls between; later it is emptied first, so that a listing finds only what no
         message told. A rehearsal and a run that is narrowed to some files only list: they would
         take messages that are not theirs.
+
+        Args:
+            time_budget_s: Seconds; None goes on to the end.
+            actions: Decisions about single files until now; new ones make a listing due, since
+                nothing tells of a forgotten file.
 
         Returns:
             Whether all was looked through.
@@ -98,6 +104,7 @@ class NotifiedDiscovery:
         now = self._clock.monotonic()
         end = None if time_budget_s is None else now + time_budget_s
         self._last = last = self._log.newest()
+        self._actions = actions
         self._receiver = self._receiver or self._open()
         self._ledger.refresh()
         try:
@@ -128,14 +135,16 @@ class NotifiedDiscovery:
 
     def _look(self, receiver: Receiver, depth: int | None, end: float | None) -> bool:
         is_first = self._last is None or self._last.queue != self._name
-        if is_first and not self._list(end, is_first=True):
+        if is_first and not self._list(end, tells=False):
             return False
         if not receiver.drain(self._report, depth=depth, end=end):
             return False
-        if is_first or not self._is_due(self._last):
-            self._ledger.merge_due()
-            return True
-        return self._list(end, is_first=False)
+        if not is_first and self._is_due(self._last):
+            return self._list(end, tells=True)
+        if self._last is not None and self._last.actions != self._actions:
+            return self._list(end, tells=False)
+        self._ledger.merge_due()
+        return True
 
     def _is_due(self, last: QueueEvent | None) -> bool:
         """Tell whether the place is to be listed: by the interval, or since the queue failed."""
@@ -143,10 +152,11 @@ class NotifiedDiscovery:
             return True
         return self._interval is not None and last.started_at + self._interval <= self._clock.now()
 
-    def _list(self, end: float | None, *, is_first: bool) -> bool:
+    def _list(self, end: float | None, *, tells: bool) -> bool:
+        """List the place; with ``tells`` what is found now should have come by the queue."""
         started_at = self._clock.now()
         before = self._ledger.last_seq
-        rescued_before = None if is_first else started_at - _UNDER_WAY
+        rescued_before = started_at - _UNDER_WAY if tells else None
         if not self._listing.run(self._left(end), rescued_before=rescued_before):
             return False
         found = sum(
@@ -155,7 +165,16 @@ class NotifiedDiscovery:
         )
         if found:
             _LOGGER.warning("%s: %d files were found by listing only", self._name, found)
-        self._append(QueueEvent("listed", self._name, started_at, self._clock.now(), found=found))
+        self._append(
+            QueueEvent(
+                "listed",
+                self._name,
+                started_at,
+                self._clock.now(),
+                found=found,
+                actions=self._actions,
+            )
+        )
         return True
 
     def _degrade(self, error: QueueUnavailableError | QueueRefusedError, end: float | None) -> bool:

@@ -31,6 +31,8 @@ class QueueEvent(msgspec.Struct, frozen=True):
         finished_at: Aware UTC.
         found: Files that only the listing found (``listed``, not the first time).
         reason: Why the queue could not be read (``degraded``).
+        actions: Decisions about single files that were held before: forgotten files are found by a
+            listing only.
     """
 
     kind: Literal["listed", "degraded"]
@@ -39,6 +41,7 @@ class QueueEvent(msgspec.Struct, frozen=True):
     finished_at: datetime
     found: int = 0
     reason: str = ""
+    actions: int = 0
 
 
 class QueueLog:
