@@ -68,6 +68,7 @@ class JsonOptions(FilesOptions, total=False):
     drop_field_if_all_null: bool
     timestamp_format: str | None
     date_format: str | None
+    time_zone: str | None
     encoding: str
     line_sep: str | None
     allow_comments: bool
@@ -97,6 +98,7 @@ class CsvOptions(FilesOptions, total=False):
     negative_inf: str
     date_format: str | None
     timestamp_format: str | None
+    time_zone: str | None
     prefer_date: bool
     ignore_leading_white_space: bool
     ignore_trailing_white_space: bool
@@ -126,6 +128,7 @@ class XmlOptions(FilesOptions, total=False):
     sampling_ratio: float
     timestamp_format: str | None
     date_format: str | None
+    time_zone: str | None
 
 
 class TextOptions(FilesOptions, total=False):
@@ -269,7 +272,8 @@ def read_files(
         storage_options: For the store, under object_store's names, or what the fsspec filesystem
             of any other scheme takes; values may be ``ls.env``. See docs/storage.md.
         filesystem: An fsspec filesystem to read through, in place of ``storage_options``.
-        notifications: The queue that the store tells of new files: ``ls.SqsQueue(url)``. The
+        notifications: The queue that the store tells of new files: ``ls.SqsQueue(url)``,
+            ``ls.AzureStorageQueue(url)``. The
             place is then listed at the first start, and after that each ``backfill_interval``.
         backfill_interval: Between listings beside a queue, for what no message told; None is
             never again. Without ``notifications`` it says nothing.

@@ -24,6 +24,7 @@ from lakestream.formats.csv_file import FileRules
 from lakestream.formats.csv_inference import infer_columns
 from lakestream.formats.csv_values import ValueRules
 from lakestream.formats.encodings import canonical_encoding
+from lakestream.formats.zones import zone_of
 from lakestream.plan import types as t
 
 _MAX_SEPARATOR: Final = 8
@@ -54,6 +55,8 @@ class CsvFormat:
         negative_inf: The text of the float minus infinity.
         date_format: Spark's pattern for dates, or None for ISO dates.
         timestamp_format: Spark's pattern for timestamps, or None for ISO timestamps.
+        time_zone: Of timestamps that are written without a zone, "Europe/Paris" or "+05:30";
+            None for UTC. Reads slower.
         prefer_date: Whether inference takes texts without a time for dates, not timestamps.
         ignore_leading_white_space: Whether white space before a field is removed.
         ignore_trailing_white_space: Whether white space behind a field is removed.
@@ -85,6 +88,7 @@ class CsvFormat:
     negative_inf: str = "-Inf"
     date_format: str | None = None
     timestamp_format: str | None = None
+    time_zone: str | None = None
     prefer_date: bool = True
     ignore_leading_white_space: bool = False
     ignore_trailing_white_space: bool = False
@@ -118,7 +122,7 @@ class CsvFormat:
             raise _wrong("line_sep", self.line_sep, "leave it out with multi_line=True")
         self._check_quotes()
         self._check_numbers()
-        _ = self.rules.date_pattern, self.rules.timestamp_pattern
+        _ = self.rules.date_pattern, self.rules.timestamp_pattern, zone_of(self.time_zone)
 
     def _check_numbers(self) -> None:
         if self.max_chars_per_column < -1 or self.max_chars_per_column == 0:
@@ -172,6 +176,7 @@ class CsvFormat:
             self.date_format,
             self.timestamp_format,
             self.prefer_date,
+            self.time_zone,
         )
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from lakestream.formats.csv_values import ValueRules, kind_of, merged_kind, value_of
 from lakestream.formats.lazy_pyarrow import Column, arrow_type, compute, null_column, pyarrow
+from lakestream.formats.zones import zone_of
 from lakestream.plan import types as t
 
 _DAY: Final = r"(?:[1-9][0-9]{3})-(?:0[1-9]|1[0-2])-(?:0[1-9]|1[0-9]|2[0-8])"
@@ -85,7 +86,7 @@ def _whole_casts(
             return (_cast,)
         case t.DATE if rules.date_format is None:
             return (_dates,)
-        case t.TIMESTAMP if rules.timestamp_format is None:
+        case t.TIMESTAMP if rules.timestamp_format is None and zone_of(rules.time_zone) is None:
             return (_local_times, _zoned_times)
         case t.TIMESTAMP_NTZ if rules.timestamp_format is None:
             return (_local_times,)

@@ -22,7 +22,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 from math import inf, isfinite, nan
 from typing import Final
@@ -34,6 +34,7 @@ from lakestream.formats.json_scalars import (
     time_pattern,
     timestamp_text,
 )
+from lakestream.formats.zones import in_utc, zone_of
 from lakestream.plan import types as t
 
 _INTEGER: Final = re.compile(r"[+-]?[0-9]+")
@@ -54,6 +55,7 @@ class ValueRules:
         nan_value, positive_inf, negative_inf: Texts of the floats that have no digits.
         date_format, timestamp_format: Spark's patterns, or None for the forms above.
         prefer_date: Whether inference takes a text without a time for a date.
+        time_zone: Of timestamps that are written without one; None for UTC.
     """
 
     nan_value: str = "NaN"
@@ -62,6 +64,7 @@ class ValueRules:
     date_format: str | None = None
     timestamp_format: str | None = None
     prefer_date: bool = True
+    time_zone: str | None = None
 
     @property
     def date_pattern(self) -> TimePattern | None:
@@ -133,7 +136,7 @@ def _time(text: str, rules: ValueRules, *, zone_allowed: bool) -> datetime | Non
     moment = datetime.fromisoformat(found)
     if not zone_allowed:
         return moment
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return in_utc(moment, zone_of(rules.time_zone))
 
 
 def kind_of(text: str, rules: ValueRules) -> t.SparkType:

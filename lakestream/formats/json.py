@@ -50,6 +50,7 @@ from lakestream.formats.json_pipeline import in_order
 from lakestream.formats.json_scalars import time_pattern
 from lakestream.formats.json_validator import Validator
 from lakestream.formats.schema import check_limits
+from lakestream.formats.zones import zone_of
 from lakestream.plan.types import (
     DATE,
     STRING,
@@ -75,6 +76,8 @@ class JsonFormat(msgspec.Struct, frozen=True):
             empty arrays or objects, in the whole sample.
         timestamp_format: A Spark datetime pattern instead of ISO 8601; reads slower.
         date_format: The same for dates.
+        time_zone: Of timestamps that are written without a zone, "Europe/Paris" or "+05:30";
+            None for UTC. Reads slower.
         encoding: Of the files; bytes that it does not have make a record bad.
         line_sep: What ends a record instead of a line end, which is white space then.
         allow_comments: Pass over ``/* ... */`` and ``// ...``.
@@ -103,6 +106,7 @@ class JsonFormat(msgspec.Struct, frozen=True):
     drop_field_if_all_null: bool = False
     timestamp_format: str | None = None
     date_format: str | None = None
+    time_zone: str | None = None
     encoding: str = "utf-8"
     line_sep: str | None = None
     allow_comments: bool = False
@@ -118,6 +122,7 @@ class JsonFormat(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         """Check the options, so that a wrong one is an error where it is written."""
+        zone_of(self.time_zone)
         canonical = canonical_encoding(self.encoding, where="option encoding")
         msgspec.structs.force_setattr(self, "encoding", canonical)
         if self.line_sep == "":
@@ -222,12 +227,15 @@ class JsonFormat(msgspec.Struct, frozen=True):
             timestamp_format=self.timestamp_format,
             date_format=self.date_format,
             lenient=self._lenient,
+            time_zone=self.time_zone,
         )
 
     def _validator(self, plan: DecodePlan) -> Validator:
         exact_only: set[SparkType] = set()
         if self.timestamp_format is not None:
             exact_only |= {TIMESTAMP, TIMESTAMP_NTZ}
+        if zone_of(self.time_zone) is not None:
+            exact_only.add(TIMESTAMP)
         if self.date_format is not None:
             exact_only.add(DATE)
         # Where nothing becomes of unknown fields, a record with some is as clean as any other;

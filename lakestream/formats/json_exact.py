@@ -10,6 +10,8 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, tzinfo
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +36,7 @@ from lakestream.formats.json_scalars import (
 from lakestream.formats.json_validator import REFUSALS, Validator, has_decimals, has_zoned_times
 from lakestream.formats.rescue import Rescued, rescued_data
 from lakestream.formats.schema import can_be_column, merge_types
+from lakestream.formats.zones import in_utc, zone_of
 from lakestream.limits import MAX_DEPTH
 from lakestream.plan import types as t
 
@@ -82,6 +85,7 @@ class ExactRules(msgspec.Struct, frozen=True):
         timestamp_format: A datetime pattern, or None for ISO.
         date_format: The same for dates.
         lenient: What is taken beside strict JSON.
+        time_zone: Of timestamps that are written without one; None for UTC.
     """
 
     rescued_column: str | None = None
@@ -94,6 +98,7 @@ class ExactRules(msgspec.Struct, frozen=True):
     timestamp_format: str | None = None
     date_format: str | None = None
     lenient: Leniency = Leniency()
+    time_zone: str | None = None
 
 
 class Found(msgspec.Struct):
@@ -393,10 +398,14 @@ class ExactPath:
                 return None
 
     def _timestamp_form(self, *, zone_allowed: bool) -> Callable[[bytes], str | None]:
-        if self._rules.timestamp_format is None:
-            return _of_text(lambda text: timestamp_text(text, zone_allowed=zone_allowed))
-        pattern = time_pattern(self._rules.timestamp_format, "timestamp_format")
-        return _of_text(lambda text: pattern.timestamp(text, zone_allowed=zone_allowed))
+        read = partial(timestamp_text, zone_allowed=zone_allowed)
+        if self._rules.timestamp_format is not None:
+            pattern = time_pattern(self._rules.timestamp_format, "timestamp_format")
+            read = partial(pattern.timestamp, zone_allowed=zone_allowed)
+        zone = zone_of(self._rules.time_zone)
+        if zone is None or not zone_allowed:
+            return _of_text(read)
+        return _of_text(lambda text: _utc_text(read(text), zone))
 
 
 def _record(line: bytes) -> dict[str, msgspec.Raw]:
@@ -475,6 +484,11 @@ def _read_string(raw: bytes, _found: Found, _name: str, depth: int) -> bytes:
         return raw
     _check_depth(raw, depth)
     return _encode(raw.decode())
+
+
+def _utc_text(text: str | None, zone: tzinfo) -> str | None:
+    moment = None if text is None else in_utc(datetime.fromisoformat(text), zone)
+    return None if moment is None else moment.isoformat()
 
 
 def _of_text(read: Callable[[str], str | None]) -> Callable[[bytes], str | None]:

@@ -53,6 +53,7 @@ from lakestream.formats.json_decode import Delivery, Rewriter
 from lakestream.formats.json_exact import BadLineError, ExactRules
 from lakestream.formats.json_pipeline import in_order
 from lakestream.formats.json_scalars import time_pattern
+from lakestream.formats.json_validator import Validator
 from lakestream.formats.schema import check_limits
 from lakestream.formats.xml_decode import Feed, RowGatherer, XmlBlockDecoder
 from lakestream.formats.xml_encoding import DeclaredReader
@@ -60,6 +61,7 @@ from lakestream.formats.xml_exact import DriftRules, XmlPath
 from lakestream.formats.xml_rows import RowScanner, XmlRow
 from lakestream.formats.xml_tree import TreeRules, XmlTree
 from lakestream.formats.xml_types import TypeRules, merged, struct_of
+from lakestream.formats.zones import zone_of
 from lakestream.plan import types as t
 
 _NAME: Final = re.compile(r"[^\s<>/=\"'!?&]+")
@@ -82,6 +84,8 @@ class XmlFormat:
         sampling_ratio: How much of each sampled file's rows is looked at for the schema.
         timestamp_format: A Spark datetime pattern instead of ISO 8601.
         date_format: The same for dates.
+        time_zone: Of timestamps that are written without a zone, "Europe/Paris" or "+05:30";
+            None for UTC.
 
     Raises:
         ConfigError: ``row_tag`` is missing, or an option cannot work.
@@ -98,6 +102,7 @@ class XmlFormat:
     sampling_ratio: float = 1.0
     timestamp_format: str | None = None
     date_format: str | None = None
+    time_zone: str | None = None
 
     def __post_init__(self) -> None:
         """Check the options, so that a wrong one is an error where it is written."""
@@ -120,6 +125,7 @@ class XmlFormat:
         if self.encoding is not None:
             canonical = canonical_encoding(self.encoding, where="option encoding")
             object.__setattr__(self, "encoding", canonical)
+        zone_of(self.time_zone)
         for option in ("timestamp_format", "date_format"):
             pattern = getattr(self, option)
             if pattern is not None:
@@ -193,7 +199,8 @@ class XmlFormat:
         types = self._types(types=plan.infer_types)
         rewriter = partial(self._rewriter, plan=plan, types=types)
         merge = partial(merged, rules=types)
-        decoder = XmlBlockDecoder(plan, self._exact_rules(plan), rewriter, merge)
+        validator = Validator(forbid_unknown=True, exact_only=self._exact_only())
+        decoder = XmlBlockDecoder(plan, self._exact_rules(plan), validator, rewriter, merge)
         blocks = RowGatherer(self._open).blocks(chunks)
         delivery = Delivery(outcomes, merge)
         for parsed in in_order(blocks, decoder.decode):
@@ -227,6 +234,17 @@ class XmlFormat:
     def _types(self, *, types: bool) -> TypeRules:
         return TypeRules(self._tree, self.null_value, types)
 
+    def _exact_only(self) -> frozenset[t.SparkType]:
+        """Give the types whose usual form is not the one that the options ask for."""
+        found: set[t.SparkType] = set()
+        if self.timestamp_format is not None:
+            found |= {t.TIMESTAMP, t.TIMESTAMP_NTZ}
+        if zone_of(self.time_zone) is not None:
+            found.add(t.TIMESTAMP)
+        if self.date_format is not None:
+            found.add(t.DATE)
+        return frozenset(found)
+
     def _exact_rules(self, plan: DecodePlan) -> ExactRules:
         return ExactRules(
             rescued_column=plan.rescued_column,
@@ -234,4 +252,5 @@ class XmlFormat:
             case_sensitive=plan.case_sensitive,
             timestamp_format=self.timestamp_format,
             date_format=self.date_format,
+            time_zone=self.time_zone,
         )

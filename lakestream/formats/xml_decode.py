@@ -110,6 +110,7 @@ class XmlBlockDecoder(BlockDecoder):
     Args:
         plan: Columns and modes.
         rules: Those of the exact path of JSON.
+        validator: What the exact path of JSON takes as it is.
         rewriter: Makes, of the columns to fill and their exact path, what rewrites an element.
         merge: How types of new fields merge.
     """
@@ -118,10 +119,11 @@ class XmlBlockDecoder(BlockDecoder):
         self,
         plan: DecodePlan,
         rules: ExactRules,
+        validator: Validator,
         rewriter: Callable[[t.Struct, Rewriter], Rewriter],
         merge: Merge,
     ) -> None:
-        super().__init__(plan, rules, Validator(forbid_unknown=True))
+        super().__init__(plan, rules, validator)
         self._exact = rewriter(self._filled, self._exact)
         self._merge = merge
 

@@ -177,7 +177,7 @@ _VARIANT: Final = Row(
 _DATES: Final = (
     Row("dateFormat", "date_format"),
     Row("timestampFormat", "timestamp_format"),
-    Row("timeZone", only=("utc", "etc/utc", "z", "gmt", "+00:00"), why=NOT_BUILT),
+    Row("timeZone", "time_zone", why="UTC unless it is given: there is no session's zone"),
 )
 _MERGED: Final = Row(
     "mergeSchema",

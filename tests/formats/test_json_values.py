@@ -384,7 +384,12 @@ def test_json_format_is_a_format_with_its_options_by_name() -> None:
 
 @pytest.mark.parametrize(
     "options",
-    [{"encoding": "no"}, {"line_sep": ""}, {"line_sep": "|", "multi_line": True}],
+    [
+        {"encoding": "no"},
+        {"time_zone": "Europe/Pari"},
+        {"line_sep": ""},
+        {"line_sep": "|", "multi_line": True},
+    ],
 )
 def test_options_that_cannot_work_are_config_errors(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):

@@ -267,6 +267,11 @@ def test_schema_when_sampled_then_of_every_other_row() -> None:
          Row((date(2026, 1, 2),))),
         ({"timestamp_format": "dd.MM.yyyy HH:mm"}, b"<r><a>02.01.2026 03:04</a></r>",
          "a TIMESTAMP", Row((datetime(2026, 1, 2, 3, 4, tzinfo=UTC),))),
+        ({"date_format": "dd.MM.yyyy"}, b"<r><a>2026-01-02</a></r>", "a DATE",
+         Row((None,), '{"a":"2026-01-02"}')),
+        ({"time_zone": "Europe/Paris"}, b"<r><a>2026-01-02 03:04</a><b>2026-01-02 03:04</b></r>",
+         "a TIMESTAMP, b TIMESTAMP_NTZ",
+         Row((datetime(2026, 1, 2, 2, 4, tzinfo=UTC), datetime(2026, 1, 2, 3, 4)))),
         ({"encoding": "latin1"}, b"<r><a>caf\xe9</a></r>", "a STRING", Row(("caf\u00e9",))),
         ({"encoding": "latin1"}, b'<?xml version="1.0" encoding="utf-8"?><r><a>\xe9</a></r>',
          "a STRING", Row(("\u00e9",))),
@@ -305,7 +310,8 @@ def test_p7_encoding_when_unknown_then_the_file_is_bad() -> None:
     "options",
     [{}, {"row_tag": ""}, {"row_tag": "a b"}, {"row_tag": "<r>"}, {"row_tag": "r", "value_tag": ""},
      {"row_tag": "r", "sampling_ratio": 0.0}, {"row_tag": "r", "sampling_ratio": 1.5},
-     {"row_tag": "r", "encoding": "no"}, {"row_tag": "r", "date_format": "QQQ"}],
+     {"row_tag": "r", "time_zone": "Mars"}, {"row_tag": "r", "encoding": "no"},
+     {"row_tag": "r", "date_format": "QQQ"}],
 )  # fmt: skip
 def test_options_when_they_cannot_work_then_refused(options: dict[str, Any]) -> None:
     with pytest.raises(ConfigError):

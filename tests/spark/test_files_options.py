@@ -70,6 +70,7 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "sep": (";", ";"),
     "skip_rows": ("2", 2),
     "timestamp_format": ("dd.MM.yyyy HH:mm", "dd.MM.yyyy HH:mm"),
+    "time_zone": ("Europe/Paris", "Europe/Paris"),
     "unescaped_quote_handling": ("SKIP_VALUE", "skip_value"),
 }
 

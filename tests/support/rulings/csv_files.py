@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from support.rulings.model import CSV_FILE_SCHEMA, Bad, Fails, File, Group, Outcome, Row
+from support.rulings.model import CSV_FILE_SCHEMA, ZONE_CASES, Bad, Fails, File, Group, Outcome, Row
 
 _A1: Final = Row((1, "x"))
 _A2: Final = Row((2, "y"))
@@ -262,6 +263,26 @@ MISMATCHES: Final = (
           Row((None, "x"), '{"a":" "}'), inferred="a STRING, b STRING"),
 )  # fmt: skip
 
+_TIMES: Final = "a TIMESTAMP, b TIMESTAMP_NTZ"
+
+
+def _zoned(name: str, zone: str, text: str, parts: tuple[int, ...] | None, case: str) -> File:
+    utc = None if parts is None else datetime(*parts, tzinfo=UTC)
+    rescued = None if parts else f'{{"a":"{text}"}}'
+    row = Row((utc, datetime.fromisoformat(text)), rescued)
+    kind = "STRING" if parts is None else "TIMESTAMP" if ":" in text else "DATE"
+    data = f"a,b\n{text},{text}\n".encode()
+    return _file(f"zone-{name}", case, data, row, schema=_TIMES,
+                 inferred=f"a {kind}, b {kind}", options={"time_zone": zone})  # fmt: skip
+
+
+ZONES: Final = (
+    *(_zoned(*each) for each in ZONE_CASES),
+    _file("zone-written", "a time with a zone of its own", b"a,b\n2026-01-02T03:04:05Z,\n",
+          Row((datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), None)), schema=_TIMES,
+          inferred="a TIMESTAMP, b STRING", options={"time_zone": "Europe/Paris"}),
+)  # fmt: skip
+
 GROUPS: Final = (
     Group("CSV: lines", LINES),
     Group("CSV: encodings", ENCODINGS),
@@ -271,4 +292,9 @@ GROUPS: Final = (
     Group("CSV: records that are too short or too long", WIDTHS),
     Group("CSV: headers", HEADERS),
     Group("CSV: values that do not fit", MISMATCHES),
+    Group(
+        "CSV: times without a zone, by `time_zone`",
+        ZONES,
+        "A `timestamp` is in UTC then, a `timestamp_ntz` as it stands.",
+    ),
 )

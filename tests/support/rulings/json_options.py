@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
-from support.rulings.model import JSON_FILE_SCHEMA, Bad, File, Group, Outcome, Row
+from support.rulings.model import JSON_FILE_SCHEMA, ZONE_CASES, Bad, File, Group, Outcome, Row
 
 _MALFORMED: Final = "malformed_json"
 _BAD: Final = Bad(1, _MALFORMED)
@@ -156,10 +157,32 @@ SEPARATORS: Final = (
           Bad(1, _MALFORMED), _one(3), options={"line_sep": "|"}),
 )  # fmt: skip
 
+_TIMES: Final = "a TIMESTAMP, b TIMESTAMP_NTZ"
+
+
+def _zoned(name: str, zone: str, text: str, parts: tuple[int, ...] | None, case: str) -> File:
+    utc = None if parts is None else datetime(*parts, tzinfo=UTC)
+    local = datetime.fromisoformat(text)
+    rescued = None if parts else f'{{"a":"{text}"}}'
+    data = f'{{"a":"{text}","b":"{text}"}}\n'.encode()
+    return _file(f"zone-{name}", case, data, Row((utc, local), rescued), schema=_TIMES,
+                 inferred=JSON_FILE_SCHEMA.replace("BIGINT", "STRING"),
+                 options={"time_zone": zone})  # fmt: skip
+
+
+ZONES: Final = (
+    *(_zoned(*each) for each in ZONE_CASES),
+    _file("zone-written", "a time with a zone of its own", b'{"a":"2026-01-02T03:04:05Z"}\n',
+          Row((datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC), None)), schema=_TIMES,
+          inferred="a STRING", options={"time_zone": "Europe/Paris"}),
+)  # fmt: skip
+
 GROUPS: Final = (
     Group("JSON: forms beside the standard, by option", LENIENT,
           "Without its option each is a bad record. What is rescued, and what a string column"
           " takes whole, is written as strict JSON."),
     Group("JSON: declared encodings", ENCODINGS),
+    Group("JSON: times without a zone, by `time_zone`", ZONES,
+          "A `timestamp` is in UTC then, a `timestamp_ntz` as it stands."),
     Group("JSON: separators", SEPARATORS, "Bad records are counted by their number then."),
 )  # fmt: skip

@@ -14,6 +14,22 @@ VALUE_KINDS: Final = (
 JSON_FILE_SCHEMA: Final = "a BIGINT, b STRING"
 CSV_FILE_SCHEMA: Final = "a INT, b STRING"
 
+#: What a time without a zone is, in UTC; None where it is none.
+ZONE_CASES: Final = (
+    ("winter", "Europe/Paris", "2026-01-02 03:04:05", (2026, 1, 2, 2, 4, 5),
+     "an hour ahead of UTC"),
+    ("summer", "Europe/Paris", "2026-07-02T03:04", (2026, 7, 2, 1, 4), "two hours in summer"),
+    ("day", "Europe/Paris", "2026-01-02", (2026, 1, 1, 23), "a day begins at midnight there"),
+    ("twice", "Europe/Paris", "2026-10-25 02:30:00", (2026, 10, 25, 0, 30),
+     "a time that comes twice is the first"),
+    ("never", "Europe/Paris", "2026-03-29 02:30:00", (2026, 3, 29, 1, 30),
+     "one that clocks leave out is as much later as they are put forward"),
+    ("offset", "+05:30", "2026-01-02 03:04:05", (2026, 1, 1, 21, 34, 5), "an offset as the zone"),
+    ("utc", "UTC", "2026-01-02 03:04:05", (2026, 1, 2, 3, 4, 5), "UTC, as without the option"),
+    ("first", "Europe/Paris", "0001-01-01 00:00:00", None, "in UTC before year 1: none"),
+    ("last", "America/New_York", "9999-12-31 23:00:00", None, "in UTC beyond year 9999: none"),
+)  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Row:
