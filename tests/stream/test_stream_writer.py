@@ -179,3 +179,5 @@ def test_path_when_never_or_twice_then_said(landing: Path) -> None:
         writer(landing).start()
     with pytest.raises(ConfigError, match="given twice"):
         writer(landing).option("path", "/a").start("/b")
+    with pytest.raises(ConfigError, match="there is no path"):
+        writer(landing).option("path", "/a").option("PATH", None).start()
