@@ -12,10 +12,13 @@ from support.rulings.model import File, Group
 from support.rulings.runs import PATHS, Finding, alone, format_of, infer, plan_for, reused
 
 from lakestream.errors import SchemaInferenceError, SchemaRejectedError
+from lakestream.formats.csv_dialect import BACK_TO_DELIMITER, UNESCAPED_QUOTES
+from lakestream.formats.json import JsonFormat
 from lakestream.limits import MAX_DEPTH
 from lakestream.plan import types as t
 
 _SMALL = 200
+LENIENT = dict.fromkeys((each for each in JsonFormat.__match_args__ if each[:6] == "allow_"), True)
 _SPLICES = {
     "json": b"{}[]\",:\\ \t\r\n\x00\xff\xef\xbb\xbf0123456789-+.eEabzuntrufalse/*#\xc3\xa9'",
     "csv": b"\",\\ \t\r\n\x00\xff\xef\xbb\xbf019-+.eEabx#\xc3\xa9'|",
@@ -76,17 +79,41 @@ def _agree(found: dict[str, Finding]) -> None:
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(_files("json"), st.sampled_from(SCHEMAS["json"]))
-def test_p6_p7_json_when_near_a_ruling_then_all_paths_agree(data: bytes, schema: str) -> None:
-    _agree(_runs("json", data, schema))
+@given(_files("json"), st.sampled_from(SCHEMAS["json"]), st.booleans())
+def test_p6_p7_json_when_near_a_ruling_then_all_paths_agree(
+    data: bytes, schema: str, lenient: Any
+) -> None:
+    _agree(_runs("json", data, schema, **(LENIENT if lenient else {})))
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(_near("json"), st.sampled_from(SCHEMAS["json"]))
+def test_p6_json_record_when_strict_then_the_same_with_every_option(
+    line: bytes, schema: str
+) -> None:
+    strict, lenient = (
+        alone(format_of("json", options), line, plan_for(schema)) for options in ({}, LENIENT)
+    )
+    assert lenient == strict or strict[0].bad
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(_files("csv"), st.sampled_from(SCHEMAS["csv"]), st.booleans())
+@given(
+    _files("csv"),
+    st.sampled_from(SCHEMAS["csv"]),
+    st.booleans(),
+    st.sampled_from([each for each in UNESCAPED_QUOTES if each != BACK_TO_DELIMITER]),
+    st.sampled_from([-1, 3]),
+)
 def test_p6_p7_csv_when_near_a_ruling_then_all_paths_agree(
-    data: bytes, schema: str, multi_line: Any
+    data: bytes, schema: str, multi_line: Any, unescaped: str, longest: int
 ) -> None:
-    _agree(_runs("csv", data, schema, multi_line=multi_line))
+    _agree(
+        _runs(
+            "csv", data, schema, multi_line=multi_line, unescaped_quote_handling=unescaped,
+            max_chars_per_column=longest,
+        )
+    )  # fmt: skip
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
