@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from lakestream.query.progress import QueryProgress
     from lakestream.sources.files.actions import FileAction, Verb
     from lakestream.sources.files.expiry import Expiry
+    from lakestream.sources.files.schema_view import SchemaPreview, SchemaVersion
     from lakestream.sources.files.states import FileState
     from lakestream.sql.scope import Origin
 
@@ -365,6 +366,36 @@ class StreamingTable:
         from lakestream.query import file_actions
 
         return file_actions.decided(self.definition, SYSTEM_CLOCK)
+
+    def schema_history(self) -> list[SchemaVersion]:
+        """Give the schemas that each file source has had, oldest first, and what changed when.
+
+        Returns:
+            Nothing for sources whose columns are declared, and before the first run.
+        """
+        from lakestream.query import schemas
+
+        return schemas.schema_history(self.definition, SYSTEM_CLOCK)
+
+    def schema_preview(self, hints: str | None = None) -> list[SchemaPreview]:
+        """Hold each file source's columns against hints, and against the newest files.
+
+        Args:
+            hints: DDL to try as ``schema_hints``, on top of those that are declared.
+
+        Returns:
+            Of each file source the columns that the next run starts with, what the hints change,
+            and what the newest files hold otherwise. Nothing is written.
+
+        Raises:
+            ConfigError: The table reads no files, or a hint cannot be had any more.
+            PlanError: The hints are no DDL, or lead through a type that has no such part.
+
+        Cost: the landing place is listed, and the samples of one inference are read.
+        """
+        from lakestream.query import schemas
+
+        return schemas.schema_preview(self.definition, SYSTEM_CLOCK, hints=hints)
 
     def quarantine(self) -> pa.Table:
         """Give the records and files that went to quarantine: file, line, code, reason, raw."""

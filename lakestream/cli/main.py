@@ -25,6 +25,7 @@ from lakestream.cli.output import (
     printable,
 )
 from lakestream.cli.progress_bar import ProgressBar
+from lakestream.cli.schema import print_history, print_schema
 from lakestream.cli.target import load_table, load_tables
 from lakestream.errors import ConfigError, LakestreamError
 from lakestream.plan.arrow_types import spark_schema
@@ -255,6 +256,32 @@ def preview(
     for name, kind in spark_schema(found.schema).fields:
         OUT.print(f"  {escape(name)}: {escape(type_name(kind))}", highlight=False)
     print_table(found.schema.names, found.to_pylist())
+
+
+@app.command()
+def schema(
+    target: TableArgument,
+    *,
+    history: Annotated[
+        bool, typer.Option("--history", help="Show each schema there was, and what changed when.")
+    ] = False,
+    diff: Annotated[
+        bool, typer.Option("--diff", help="Show what the newest files hold otherwise.")
+    ] = False,
+    hint: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DDL", help='Try a schema hint: "price DECIMAL(10,2)".'),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the columns that are looked for in the files; change nothing."""
+    if history and (diff or hint):
+        raise typer.BadParameter("--history goes without --diff and --hint")
+    table = load_table(target)
+    if history:
+        print_history(table, as_json=as_json)
+        return
+    print_schema(table, hints=hint or [], diff=diff, as_json=as_json)
 
 
 @app.command()

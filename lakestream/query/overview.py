@@ -82,7 +82,7 @@ def discover(definition: QueryDefinition, clock: Clock, *, time_budget_s: float 
 
 def status(definition: QueryDefinition, clock: Clock) -> TableStatus:
     """Tell where the query stands, from its checkpoint and its table."""
-    with _rehearsal(definition, clock) as (query, execution):
+    with rehearsal(definition, clock) as (query, execution):
         backlog = _backlog(query, execution)
         last = query.commits.newest()
         commit = None if last is None else query.commits.read(last)
@@ -105,7 +105,7 @@ def validate(definition: QueryDefinition, clock: Clock) -> Struct:
     Raises:
         LakestreamError: What a run would raise before it reads a row.
     """
-    with _rehearsal(definition, clock) as (query, execution):
+    with rehearsal(definition, clock) as (query, execution):
         execution.discover()
         schema = PlanRunner(query).compile().schema
         query.sink.check(schema)
@@ -114,7 +114,7 @@ def validate(definition: QueryDefinition, clock: Clock) -> Struct:
 
 def table_schema(definition: QueryDefinition, clock: Clock) -> Struct:
     """Give the table's columns when it exists, else those that a first run would make."""
-    with _rehearsal(definition, clock) as (query, execution):
+    with rehearsal(definition, clock) as (query, execution):
         stored = query.sink.schema()
         if stored is not None:
             return stored
@@ -126,7 +126,7 @@ def column_lineage(definition: QueryDefinition, clock: Clock) -> dict[str, list[
     """Give, for each column, the sources' and static tables' columns that it is made of."""
     from lakestream.sql import analysis
 
-    with _rehearsal(definition, clock) as (query, _):
+    with rehearsal(definition, clock) as (query, _):
         return analysis.column_lineage(definition.plan, PlanRunner(query).leaf_schemas())
 
 
@@ -135,7 +135,7 @@ def preview(definition: QueryDefinition, clock: Clock, *, rows: int) -> pa.Table
 
     Cost: the sources' discovery and about ten files; memory is those files' rows.
     """
-    with _rehearsal(definition, clock) as (query, execution):
+    with rehearsal(definition, clock) as (query, execution):
         execution.discover()
         waiting = _backlog(query, execution).files > 0
         starts = {
@@ -169,7 +169,7 @@ def preview_plan(plan: Node, *, rows: int) -> pa.Table:
 
 def files(definition: QueryDefinition, clock: Clock) -> Iterator[FileState]:
     """Tell of each discovered file what became of it, in the order of discovery."""
-    with _rehearsal(definition, clock) as (query, _):
+    with rehearsal(definition, clock) as (query, _):
         for reader in query.readers.values():
             if isinstance(reader, FilesReader):
                 outcomes = iter(history.file_outcomes(query.log))
@@ -181,7 +181,7 @@ def expiring_files(
     definition: QueryDefinition, clock: Clock, *, max_age: timedelta | None
 ) -> Expiry:
     """Tell what ``max_file_age`` forgets and leaves out, over all file sources."""
-    with _rehearsal(definition, clock) as (query, _):
+    with rehearsal(definition, clock) as (query, _):
         readers = [each for each in query.readers.values() if isinstance(each, FilesReader)]
         return total_expiry(each.expiring(max_age) for each in readers)
 
@@ -190,7 +190,7 @@ def quarantine(definition: QueryDefinition, clock: Clock) -> pa.Table:
     """Give what went to quarantine: batch_id, file_key, line, code, reason, raw."""
     import pyarrow as pa
 
-    with _rehearsal(definition, clock) as (query, _):
+    with rehearsal(definition, clock) as (query, _):
         return pa.table(history.quarantined(query.log))
 
 
@@ -210,7 +210,7 @@ def _first_rows(runner: PlanRunner, attempt: Attempt, rows: int, timestamp_ms: i
 
 
 @contextmanager
-def _rehearsal(
+def rehearsal(
     definition: QueryDefinition, clock: Clock
 ) -> Iterator[tuple[OpenQuery, MicroBatchExecution]]:
     """Open the query on a copy in memory: the real code runs and nothing is written."""

@@ -256,3 +256,70 @@ def test_files_when_asked_what_expires_then_counted_and_nothing_is_written() -> 
     assert (found["known"], found["forgotten"], found["never_taken"]) == (2, 0, 0)
     assert lakestream(*words, "2 days").returncode == 1
     assert sorted(str(path) for path in Path("lake").rglob("*")) == before
+
+
+def test_schema_when_files_brought_a_column_then_history_tells_which_and_when() -> None:
+    lakestream("run", "pipeline:orders")
+    Path("landing/c.json").write_text('{"id": 4, "buyer": {"name": "Ada"}}\n')
+    lakestream("run", "pipeline:orders")
+    Path("landing/d.json").write_text('{"id": 5, "buyer": {"name": "Ada", "age": 7}}\n')
+    lakestream("run", "pipeline:orders")
+
+    shown = lakestream("schema", "pipeline:orders", "--history").stdout
+    found = json.loads(lakestream("schema", "pipeline:orders", "--history", "--json").stdout)
+
+    assert "+ buyer.age BIGINT" in shown
+    assert [(each["version"], each["cause"]) for each in found] == [
+        (0, "inferred"),
+        (1, "files"),
+        (2, "files"),
+    ]
+    assert [[c["path"] for c in each["changes"]] for each in found] == [
+        [],
+        ["buyer"],
+        ["buyer.age"],
+    ]
+    assert all(each["at"] for each in found)
+
+
+def test_schema_when_diffed_then_tells_what_waiting_files_hold_and_writes_nothing() -> None:
+    assert "BIGINT" in lakestream("schema", "pipeline:orders").stdout
+    assert not Path("lake").exists()
+    lakestream("run", "pipeline:orders")
+    for each in Path("landing").iterdir():
+        each.unlink()
+    Path("landing/c.json").write_text('{"id": "four", "city": "Graz"}\n')
+    before = sorted(Path("lake").rglob("*"))
+
+    shown = lakestream("schema", "pipeline:orders", "--diff").stdout
+
+    assert "+ city STRING: is added by the batch that brings it" in shown
+    assert "~ id BIGINT -> STRING: values that do not fit are rescued" in shown
+    assert sorted(Path("lake").rglob("*")) == before
+
+
+def test_schema_when_a_hint_is_tried_then_shows_the_columns_or_why_it_cannot_be() -> None:
+    fresh = lakestream("schema", "pipeline:orders", "--hint", "price DECIMAL(10,2)").stdout
+    lakestream("run", "pipeline:orders")
+    later = lakestream("schema", "pipeline:orders", "--hint", "note STRING", "--json")
+    refused = lakestream("schema", "pipeline:orders", "--hint", "price DECIMAL(10,2)")
+
+    assert "~ price BIGINT -> DECIMAL(10,2)" in fresh
+    (told,) = json.loads(later.stdout)
+    assert [each["path"] for each in told["hinted"]] == ["note"]
+    assert told["schema"].endswith("`note` STRING")
+    assert refused.returncode == 1
+    assert "has been bigint since the stream began" in refused.stderr
+
+
+def test_schema_when_declared_then_hints_are_refused_and_no_history_is_told() -> None:
+    declared = PIPELINE.replace('format="json"', 'format="json", schema="id BIGINT"')
+    Path("pipeline.py").write_text(declared)
+
+    refused = lakestream("schema", "pipeline:orders", "--hint", "id INT")
+
+    assert refused.returncode == 1
+    assert "hints mean nothing" in refused.stderr
+    assert "no schema is stored" in lakestream("schema", "pipeline:orders", "--history").stdout
+    assert "+ price BIGINT: is left out" in lakestream("schema", "pipeline:orders", "--diff").stdout
+    assert lakestream("schema", "pipeline:cheap").returncode == 1

@@ -13,6 +13,7 @@ import pytest
 from support.files_source import FilesPipe
 
 from lakestream.checkpoint.batch_records import AttemptRecords
+from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import (
     BadRecordError,
     ConfigError,
@@ -283,7 +284,7 @@ def test_new_column_when_two_runs_evolve_keeps_both(pipe: FilesPipe) -> None:
 
 def test_schema_when_another_run_stored_one_meanwhile_is_built_on_it(pipe: FilesPipe) -> None:
     assert pipe.log is not None
-    one, two = (SchemaLog(pipe.log, "sources/f/schemas", {}) for _ in range(2))
+    one, two = (SchemaLog(pipe.log, "sources/f/schemas", {}, SYSTEM_CLOCK) for _ in range(2))
 
     def stored(*names: str) -> StoredSchema:
         return StoredSchema(t.Struct(tuple((each, t.LONG) for each in names)), t.Struct(()))
@@ -292,11 +293,11 @@ def test_schema_when_another_run_stored_one_meanwhile_is_built_on_it(pipe: Files
 
     def change(newest: StoredSchema | None) -> StoredSchema:
         if not seen:
-            two.evolve(lambda _: stored("theirs"))
+            two.evolve(lambda _: stored("theirs"), cause="files")
         seen.append(newest)
         return stored(*(newest.data.names if newest else ()), "ours")
 
-    assert one.evolve(change) == stored("theirs", "ours") == two.newest()
+    assert one.evolve(change, cause="files") == stored("theirs", "ours") == two.newest()
     assert seen == [None, stored("theirs")]
 
 

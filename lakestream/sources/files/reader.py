@@ -13,7 +13,7 @@ from lakestream.errors import (
     SchemaInferenceError,
 )
 from lakestream.formats.base import DecodePlan, Fit, InputFile
-from lakestream.formats.schema import check_limits, merge_drift
+from lakestream.formats.schema import merge_drift
 from lakestream.plan import types as t
 from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
 from lakestream.sources.files.actions import ActionLog, FileAction
@@ -24,8 +24,9 @@ from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.expiry import Expiry, expiring
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
 from lakestream.sources.files.fetch import Fetch
+from lakestream.sources.files.inference import infer_columns, without_ours
 from lakestream.sources.files.landing import Landing, open_landing
-from lakestream.sources.files.layout import Layout, grown_layout, infer_layout
+from lakestream.sources.files.layout import Layout, grown_layout
 from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.ledger_rows import Candidate, LedgerFile
 from lakestream.sources.files.partitions import raw_values_of, typed_values
@@ -37,8 +38,13 @@ from lakestream.sources.files.planner import (
     to_offset,
 )
 from lakestream.sources.files.requeue import present, requeue
-from lakestream.sources.files.sampling import Sampler
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
+from lakestream.sources.files.schema_view import (
+    SchemaPreview,
+    SchemaVersion,
+    schema_preview,
+    version_history,
+)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -71,7 +77,7 @@ class FilesReader:
         self._forgets = 0
         self._actions = ActionLog(context.log, f"{folder}/actions")
         options = {"format": description.format.name, **description.format.options()}
-        self._schemas = SchemaLog(context.log, f"{folder}/schemas", options)
+        self._schemas = SchemaLog(context.log, f"{folder}/schemas", options, context.clock)
         self._discovery = Discovery(description, context, self._landing, self._ledger)
         self._notified = _notified(
             description, context, self._landing, self._ledger, self._discovery
@@ -390,33 +396,46 @@ class FilesReader:
             layout = grown_layout(self._description, Layout(now.data, now.partitions))
             return StoredSchema(layout.data, layout.partitions)
 
-        return stored if change(stored) == stored else self._schemas.evolve(change)
+        return stored if change(stored) == stored else self._schemas.evolve(change, cause="hint")
 
     def _inferred(self) -> StoredSchema | None:
         """Infer from the newest files; None when there is no file with content."""
-        reader = self._description.format
-        ledger = self._ledger_to(BEFORE_FIRST)
-        sampler = Sampler(self._landing.store, reader)
-        files = ledger.files(BEFORE_FIRST, ledger.last_seq)
-        self._actions.load()
-        aside = self._actions.set_aside()
-        chosen = sampler.choose(each.info for each in files if each.seq not in aside)
-        data = reader.fixed_schema
-        if not sampler.folders or not (sampler.has_content or data):
+        layout, sampler = infer_columns(
+            self._description, self._landing.store, self._files_to_infer_from()
+        )
+        if layout is None:
             return None
-        if data is None:
-            samples = sampler.samples(chosen)
-            try:
-                data = reader.infer(samples, infer_types=self._description.infer_types)
-            except SchemaInferenceError as error:
-                where = error.where or self._description.location
-                raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
-            data = self._without_ours(data)
-        layout = infer_layout(self._description, data, (f"{each}/" for each in sampler.folders))
-        check_limits(layout.data, where=self._description.location)
         self._reuse, self._fits = sampler.kept, sampler.fits
         found = StoredSchema(layout.data, layout.partitions)
-        return self._schemas.evolve(lambda newest: newest or found)
+        return self._schemas.evolve(lambda newest: newest or found, cause="inferred")
+
+    def _files_to_infer_from(self) -> Iterator[ObjectInfo]:
+        ledger = self._ledger_to(BEFORE_FIRST)
+        self._actions.load()
+        aside = self._actions.set_aside()
+        files = ledger.files(BEFORE_FIRST, ledger.last_seq)
+        return (each.info for each in files if each.seq not in aside)
+
+    def schema_history(self) -> list[SchemaVersion]:
+        """Give the schemas that the source has had, oldest first; none when it is declared."""
+        return version_history(self._context.name, self._schemas.history())
+
+    def schema_preview(self, hints: str | None, *, stored: bool) -> SchemaPreview:
+        """Hold the columns against hints and against the newest known files; changes nothing.
+
+        Args:
+            hints: DDL to try.
+            stored: Whether the newest stored version counts, rather than what is inferred now.
+        """
+        newest = self._schemas.newest() if stored else None
+        return schema_preview(
+            self._context.name,
+            self._description,
+            hints=hints,
+            stored=None if newest is None else Layout(newest.data, newest.partitions),
+            store=self._landing.store,
+            files=list(self._files_to_infer_from()),
+        )
 
     def _evolve(self, layout: Layout, drift: t.Struct) -> None:
         """Make new columns durable, on top of what others made durable meanwhile."""
@@ -425,20 +444,11 @@ class FilesReader:
             data = newest.data if newest else layout.data
             return StoredSchema(self._grown(data, drift), layout.partitions)
 
-        stored = self._schemas.evolve(change)
+        stored = self._schemas.evolve(change, cause="files")
         self._layout = Layout(stored.data, stored.partitions)
 
     def _grown(self, data: t.Struct, drift: t.Struct) -> t.Struct:
-        return merge_drift(data, self._without_ours(drift), widen=False)
-
-    def _without_ours(self, data: t.Struct) -> t.Struct:
-        """Leave out fields that are named like the columns we add: their values are rescued."""
-        description = self._description
-        if description.rescued_column is None:
-            return data
-        added = (description.rescued_column, description.metadata_column)
-        ours = {name.lower() for name in added if name is not None}
-        return t.Struct(tuple(each for each in data.fields if each[0].lower() not in ours))
+        return merge_drift(data, without_ours(self._description, drift), widen=False)
 
     def _planned(self, first: int, last: int, layout: Layout) -> Iterator[PlannedFile]:
         """Give the files of a batch; one whose folder values do not fit is bad from the start."""

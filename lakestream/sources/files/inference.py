@@ -1,0 +1,56 @@
+"""Inferring a source's columns from its newest files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from lakestream.errors import SchemaInferenceError
+from lakestream.formats.schema import check_limits
+from lakestream.plan import types as t
+from lakestream.sources.files.layout import Layout, infer_layout
+from lakestream.sources.files.sampling import Sampler
+
+if TYPE_CHECKING:
+    from lakestream.sources.files.description import FilesDescription
+    from lakestream.storage.base import ObjectInfo, ReadStore
+
+
+def infer_columns(
+    description: FilesDescription, store: ReadStore, files: Iterable[ObjectInfo]
+) -> tuple[Layout | None, Sampler]:
+    """Infer data and partition columns; None when there is no file with content.
+
+    Returns:
+        The layout, and the sampler with the bytes that it has fetched.
+
+    Raises:
+        SchemaInferenceError: The samples are not of the format, or no columns can be made of them.
+        SchemaRejectedError: There are too many columns, or too deep ones.
+    """
+    reader = description.format
+    sampler = Sampler(store, reader)
+    chosen = sampler.choose(files)
+    data = reader.fixed_schema
+    if not sampler.folders or not (sampler.has_content or data):
+        return None, sampler
+    if data is None:
+        samples = sampler.samples(chosen)
+        try:
+            data = reader.infer(samples, infer_types=description.infer_types)
+        except SchemaInferenceError as error:
+            where = error.where or description.location
+            raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
+        data = without_ours(description, data)
+    layout = infer_layout(description, data, (f"{each}/" for each in sampler.folders))
+    check_limits(layout.data, where=description.location)
+    return layout, sampler
+
+
+def without_ours(description: FilesDescription, data: t.Struct) -> t.Struct:
+    """Leave out fields that are named like the columns we add: their values are rescued."""
+    if description.rescued_column is None:
+        return data
+    added = (description.rescued_column, description.metadata_column)
+    ours = {name.lower() for name in added if name is not None}
+    return t.Struct(tuple(each for each in data.fields if each[0].lower() not in ours))
