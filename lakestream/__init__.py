@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from lakestream.query.streaming_query import StreamingQuery
     from lakestream.read_delta import read_delta, table
     from lakestream.read_files import read_files
+    from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
     from lakestream.sources.files.notifications.sqs import SqsQueue
     from lakestream.sql.sql_text import sql
     from lakestream.storage.location import env
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __version__: Final = "0.1.0"
 
 __all__ = [
+    "AzureStorageQueue",
     "LakestreamError",
     "QueryProgress",
     "SqsQueue",
@@ -56,6 +58,7 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "AzureStorageQueue": "lakestream.sources.files.notifications.azure_queue",
     "LakestreamError": "lakestream.errors",
     "QueryProgress": "lakestream.query.progress",
     "SqsQueue": "lakestream.sources.files.notifications.sqs",

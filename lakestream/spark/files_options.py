@@ -11,6 +11,7 @@ from typing import Final
 
 from lakestream.spark.option_row import NOT_BUILT, Row
 from lakestream.spark.option_values import (
+    azure_queue,
     character,
     fraction,
     lower,
@@ -68,7 +69,12 @@ AUTO_LOADER: Final = (
         instead="name the queue with cloudFiles.queueUrl",
     ),
     Row("cloudFiles.queueUrl", "notifications", sqs_queue),
-    Row("cloudFiles.queueName", why=NOT_BUILT),
+    Row(
+        "cloudFiles.queueName",
+        "notifications",
+        azure_queue,
+        why="in the account of `azure_account_name`; the whole URL may be given, too",
+    ),
     Row("cloudFiles.subscription", why=NOT_BUILT),
     Row("cloudFiles.fetchParallelism", "fetch_parallelism", number),
     Row("cloudFiles.pathRewrites", "path_rewrites", mapping),
@@ -93,7 +99,11 @@ AUTO_LOADER: Final = (
     Row("cloudFiles.clientId", "storage_options.azure_client_id"),
     Row("cloudFiles.clientSecret", "storage_options.azure_client_secret"),
     Row("cloudFiles.tenantId", "storage_options.azure_tenant_id"),
-    Row("cloudFiles.connectionString", why=NOT_BUILT),
+    Row(
+        "cloudFiles.connectionString",
+        why="a connection string is a secret that would stand in the code",
+        instead="give azure_account_name, and azure_account_key or azure_sas_key by ls.env",
+    ),
     Row("cloudFiles.resourceGroup", why=NOT_BUILT),
     Row("cloudFiles.subscriptionId", why=NOT_BUILT),
     Row("cloudFiles.projectId", why=NOT_BUILT),

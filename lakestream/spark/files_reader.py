@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: Formats whose values are texts, so that their types may be inferred or not.
 _TEXTUAL: Final = frozenset({"json", "csv", "xml"})
 _USE_QUEUE: Final = "cloudfiles.usenotifications"
-_QUEUES: Final = frozenset({"cloudfiles.queueurl"})
+_QUEUES: Final = frozenset({"cloudfiles.queuename", "cloudfiles.queueurl"})
 #: Formats with columns of their own.
 _FIXED: Final = frozenset({"text", "binaryFile"})
 

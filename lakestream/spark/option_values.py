@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
     from lakestream.sources.files.notifications.sqs import SqsQueue
 
 
@@ -73,3 +74,10 @@ def sqs_queue(value: str) -> SqsQueue:
     from lakestream.sources.files.notifications.sqs import SqsQueue
 
     return SqsQueue(value)
+
+
+def azure_queue(value: str) -> AzureStorageQueue:
+    """Take it as the name or URL of an Azure storage queue."""
+    from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
+
+    return AzureStorageQueue(value)

@@ -224,6 +224,14 @@ class StorageOptions(msgspec.Struct, frozen=True):
             {"region_name": region} if region else {}
         )
 
+    def for_azure(self) -> dict[str, str]:
+        """Give Azure's options under their canonical names (``account_key``).
+
+        Raises:
+            EnvironmentNotSetError: A value stands for a variable that is not set.
+        """
+        return self._of_store("az")
+
     @property
     def allows_http(self) -> bool:
         """Whether ``allow_http`` is on: without it nothing is asked without TLS."""

@@ -24,6 +24,10 @@ from lakestream.spark.option_values import switch
 #: Given by the builder itself, not as options.
 BUILDER: Final = {"path", "schema", "format_options"}
 QUEUE: Final = "https://sqs.eu-west-1.amazonaws.com/1/orders"
+#: Options that name other kinds of queues.
+QUEUES: Final[dict[str, tuple[str, object]]] = {
+    "cloudFiles.queueName": ("orders", ls.AzureStorageQueue("orders")),
+}
 AVRO: Final = '{"type": "record", "name": "r", "fields": [{"name": "id", "type": "long"}]}'
 #: For each typed option but the switches a text that Spark code may give, and its typed value.
 EXAMPLES: Final[dict[str, tuple[str, object]]] = {
@@ -127,7 +131,7 @@ def typed(format_name: str, **options: Any) -> FilesDescription:
 def example(name: str, row: Row) -> tuple[str, object]:
     """Give a text for an option and the value that it must become; of a switch the unusual one."""
     if row.read is not switch:
-        return EXAMPLES[row.to]
+        return QUEUES.get(row.name) or EXAMPLES[row.to]
     usual = typed(name, **{row.to: True}) == typed(name)
     return ("False", False) if usual else ("true", True)
 

@@ -41,6 +41,8 @@ class EventLake:
     visibility_s: int = 30
     bucket: str = field(default_factory=lambda: f"landing-{uuid.uuid4().hex[:10]}")
 
+    kind = "sqs"
+
     def __post_init__(self) -> None:
         self.s3 = client("s3", self.endpoint)
         self.sqs = client("sqs", self.endpoint)
@@ -90,6 +92,10 @@ class EventLake:
 
     def put(self, key: str, data: bytes) -> None:
         self.s3.put_object(Bucket=self.bucket, Key=key, Body=data)
+
+    def object_keys(self) -> list[str]:
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix="in/")
+        return [each["Key"] for page in pages for each in page["Contents"]]
 
     def send(self, *bodies: str, queue: str | None = None) -> None:
         """Put messages on the queue by hand."""

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import lakestream as ls
 from lakestream.failpoint import VARIABLE
@@ -23,11 +23,13 @@ from lakestream.sources.files.notifications import receiver
 from lakestream.streaming_table import StreamingTable
 from lakestream.testing import check_exactly_once
 from support.aws_events import EventLake
+from support.azure_events import AzureLake
 
 _KILLED = 137
 _ROWS = 3
 #: Events that come twice, never, and only after those of the next round.
 _TWICE, _LOST, _LATE = 0.10, 0.05, 0.05
+_QUEUES: Final = {"azure": ls.AzureStorageQueue, "sqs": ls.SqsQueue}
 
 
 def make_table(declared: Mapping[str, Any]) -> StreamingTable:
@@ -44,7 +46,7 @@ def make_table(declared: Mapping[str, Any]) -> StreamingTable:
             schema="id BIGINT, row BIGINT",
             metadata_column="_metadata",
             storage_options=options,
-            notifications=ls.SqsQueue(declared["queue"]),
+            notifications=_QUEUES[declared["kind"]](declared["queue"]),
             backfill_interval=declared.get("backfill_interval"),
             fetch_parallelism=declared.get("fetch_parallelism", 1),
             max_files_per_trigger=declared.get("max_files"),
@@ -64,7 +66,7 @@ class EventPipeline:
     """
 
     folder: Path
-    lake: EventLake
+    lake: EventLake | AzureLake
     random: random.Random
     lost: int = 0
     twice: int = 0
@@ -79,6 +81,7 @@ class EventPipeline:
             "path": str(self.folder / "table"),
             "landing": self.lake.landing,
             "queue": self.queue,
+            "kind": self.lake.kind,
             "options": dict(self.lake.options),
             **changes,
         }
@@ -126,12 +129,8 @@ class EventPipeline:
     def assert_exactly_once(self) -> None:
         """Hold the table against the raw objects, read without lakestream."""
         wanted: Counter[tuple[str, int]] = Counter()
-        pages = self.lake.s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.lake.bucket, Prefix="in/"
-        )
-        for page in pages:
-            for each in page["Contents"]:
-                wanted.update((each["Key"], row) for row in range(_ROWS))
+        for key in self.lake.object_keys():
+            wanted.update((key, row) for row in range(_ROWS))
         found = Counter(
             (f"in/{row['_metadata']['file_path'].rpartition('/in/')[2]}", row["row"])
             for batch in self.table().read()

@@ -1,0 +1,71 @@
+"""Event Grid's events that come twice, late, out of order or never, and runs killed over them."""
+
+from __future__ import annotations
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+from support.azure_events import AzureLake, event
+from support.azurite import AzuriteServer
+from support.event_pipeline import EventPipeline
+
+ROUNDS = 5
+ROUND = 40
+
+
+@pytest.fixture
+def pipeline(azurite_server: AzuriteServer, tmp_path: Path) -> EventPipeline:
+    return EventPipeline(tmp_path, AzureLake(azurite_server), random.Random(11))  # noqa: S311 - what is spoilt
+
+
+def test_d3_azure_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
+    pipeline: EventPipeline,
+) -> None:
+    pipeline.table().run()
+    kills = {1: ("recorded", 1), 2: ("sink_commit", 2), 3: ("received", 1)}
+    for number in range(ROUNDS):
+        pipeline.land(ROUND)
+        if number in kills:
+            pipeline.run_killed(*kills[number], max_files=20)
+        else:
+            pipeline.table(fetch_parallelism=2).run()
+    pipeline.land(0)  # what was late
+    pipeline.table(backfill_interval="1 ms").run()
+    pipeline.assert_exactly_once()
+    assert pipeline.lost > 0
+    assert pipeline.twice > 0
+    assert pipeline.table().run() == []
+
+
+def test_d5_azure_run_when_killed_before_it_acknowledges_then_messages_come_again(
+    pipeline: EventPipeline,
+) -> None:
+    pipeline.table().run()
+    pipeline.land(12)
+    pipeline.lake.send(*pipeline.late, queue=pipeline.queue)
+    pipeline.late.clear()
+    told = len(pipeline.files) - pipeline.lost
+    pipeline.run_killed("received")
+    assert pipeline.lake.counts(pipeline.queue)[0] >= told
+    batches = pipeline.table().run()
+    while pipeline.lake.counts(pipeline.queue)[0]:
+        batches += pipeline.table().run()
+    assert sum(each.files for each in batches) == told
+
+
+def test_directory_when_renamed_into_the_place_then_its_files_are_read(
+    pipeline: EventPipeline,
+) -> None:
+    pipeline.table().run()
+    for name in ("new/1.json", "new/2 é.json", "newer/3.json"):
+        pipeline.lake.blobs.upload_blob(f"in/{name}", b'{"id": 1, "row": 0}\n')
+    pipeline.lake.send(
+        json.dumps(event("in/new", container=pipeline.lake.bucket, kind="DirectoryRenamed")),
+        json.dumps(event("in/newer", container="another", kind="DirectoryRenamed")),
+        queue=pipeline.queue,
+    )
+    (batch,) = pipeline.table().run()
+    assert batch.files == 2
+    assert pipeline.lake.counts(pipeline.queue)[0] == 0
