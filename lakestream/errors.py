@@ -47,6 +47,11 @@ place and always says what happened, where, and what to do. Codes are stable; cl
     │   ├── SinkSchemaError        LS-SINK-007
     │   ├── CommitConflictError    LS-SINK-008  transient
     │   └── ExpectationFailedError LS-SINK-009
+    ├── ProvisioningError          LS-PROV-*   making or removing a stream's queue
+    │   ├── NotificationOverlapError LS-PROV-002
+    │   ├── ForeignResourceError   LS-PROV-003
+    │   ├── ProvisioningRefusedError LS-PROV-004
+    │   └── ProvisioningUnavailableError LS-PROV-005  transient
     └── QueryError                 LS-QUERY-*  a running query
         ├── UserFunctionError      LS-QUERY-002
         └── QueryFailedError       LS-QUERY-003
@@ -402,6 +407,38 @@ class ExpectationFailedError(SinkError):
 
     code = "LS-SINK-009"
     failed_rows: Mapping[str, int] = MappingProxyType({})
+
+
+class ProvisioningError(LakestreamError):
+    """The resources that tell a stream of new files cannot be made or removed."""
+
+    code = "LS-PROV-001"
+
+
+class NotificationOverlapError(ProvisioningError):
+    """The bucket tells somebody else of the same keys, and the cloud allows one only."""
+
+    code = "LS-PROV-002"
+
+
+class ForeignResourceError(ProvisioningError):
+    """A resource has the name that a stream's would have, and is not the stream's."""
+
+    code = "LS-PROV-003"
+
+
+class ProvisioningRefusedError(ProvisioningError):
+    """There is no such bucket, or the credentials may not do it."""
+
+    code = "LS-PROV-004"
+
+
+class ProvisioningUnavailableError(ProvisioningError):
+    """A cloud did not answer, throttles, or failed on its own side. What was made stays."""
+
+    code = "LS-PROV-005"
+    transient = True
+    users_fault = False
 
 
 class QueryError(LakestreamError):

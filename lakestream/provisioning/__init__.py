@@ -1,0 +1,1 @@
+"""Makes the queue that tells a stream of new files, and takes it away: one module a cloud."""

@@ -1,0 +1,135 @@
+"""``NotificationSetup``: from a streaming table to the resources that tell it of new files."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Final, get_args
+
+from lakestream.clock import SYSTEM_CLOCK
+from lakestream.errors import ConfigError, near_names
+from lakestream.provisioning.aws_documents import Via
+from lakestream.provisioning.base import NotificationPlan, Resource, Site, Target
+from lakestream.provisioning.naming import target_of
+from lakestream.query.definition import description_of
+from lakestream.sources.files.description import FilesDescription
+
+if TYPE_CHECKING:
+    from lakestream.streaming_table import StreamingTable
+
+
+class NotificationSetup:
+    """The queue that tells a streaming table of new files, and all that fills it.
+
+    Credentials, region and endpoint come from the ``storage_options`` of the files, or by the
+    cloud's usual chain. ``plan`` and ``list`` change nothing.
+
+    Args:
+        table: The table; it need not have run.
+        source: Which of its file sources, by name; None when there is just one.
+        via: In AWS, the way of the events: ``sqs`` (straight), ``sns`` or ``eventbridge``.
+        resource_tags: Tags of each resource, beside ``lakestream-stream`` and
+            ``lakestream-table``.
+
+    Raises:
+        ConfigError: There is no such source, or a tag that clouds do not take.
+        UnsupportedOptionError: The files are not in a bucket.
+        EnvironmentNotSetError: A path stands for a variable that is not set.
+    """
+
+    def __init__(
+        self,
+        table: StreamingTable,
+        *,
+        source: str | None = None,
+        via: Via = "sqs",
+        resource_tags: Mapping[str, str] | None = None,
+    ) -> None:
+        if via not in get_args(Via):
+            raise ConfigError(
+                f"there is no way {via!r}", where="via", fix=near_names(via, get_args(Via))
+            )
+        self._via: Final = via
+        self._files: Final = _files_of(table, source)
+        self._target: Final[Target] = target_of(
+            table.definition, self._files, dict(resource_tags or {})
+        )
+
+    @property
+    def name(self) -> str:
+        """What the resources are called: of the places of checkpoint and files, for good."""
+        return self._target.name
+
+    def plan(self) -> NotificationPlan:
+        """Tell what ``apply`` would make, what stands in its way, and what rights are needed.
+
+        Raises:
+            ProvisioningRefusedError: The credentials may not look, or the bucket is not there.
+            ProvisioningUnavailableError: The cloud did not answer, or is busy.
+        """
+        return self._site.plan(self._target)
+
+    def apply(self) -> NotificationPlan:
+        """Make what is missing and mend what has drifted; a second time it does nothing.
+
+        Returns:
+            What was done.
+
+        Raises:
+            NotificationOverlapError: The bucket tells somebody else of the same keys.
+            ForeignResourceError: A resource of that name is not the stream's.
+            ProvisioningRefusedError, ProvisioningUnavailableError: As ``plan``.
+
+        Atomic: no. What was made before a failure stays, and the next call goes on.
+        """
+        return self._site.apply(self._target)
+
+    def list(self) -> Sequence[Resource]:
+        """Give what is there and carries the stream's tag.
+
+        Raises:
+            ProvisioningRefusedError, ProvisioningUnavailableError: As ``plan``.
+        """
+        return self._site.list()
+
+    def destroy(self) -> Sequence[Resource]:
+        """Remove what carries the stream's tag, with the messages that wait; give what it was.
+
+        Files of lost messages are found by the stream's next listing.
+
+        Raises:
+            ProvisioningRefusedError, ProvisioningUnavailableError: As ``plan``.
+
+        Atomic: no. The next call goes on where a failure ended it.
+        """
+        return self._site.destroy()
+
+    @functools.cached_property
+    def _site(self) -> Site:
+        from lakestream.provisioning.aws import aws_site
+
+        return aws_site(self._target, self._files.storage_options, self._via, SYSTEM_CLOCK)
+
+
+def _files_of(table: StreamingTable, source: str | None) -> FilesDescription:
+    """Give the file source of a table.
+
+    Raises:
+        ConfigError: There is none, none of that name, or there are several.
+    """
+    found = {
+        name: description
+        for name, each in table.definition.named_sources().items()
+        if isinstance(description := description_of(each), FilesDescription)
+    }
+    if source is not None and source in found:
+        return found[source]
+    if source is None and len(found) == 1:
+        return next(iter(found.values()))
+    raise ConfigError(
+        f"there is no file source {source!r}"
+        if source is not None
+        else f"the table has {len(found)} file sources",
+        where=f"streaming table {table.name!r}",
+        fix=f"name one of {', '.join(found)}" if found else "only sources of files have queues",
+    )
