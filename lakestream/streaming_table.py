@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lakestream.query.file_actions import FileActionReport
     from lakestream.query.overview import TableStatus
     from lakestream.query.progress import QueryProgress
+    from lakestream.query.quarantine import ReplayReport
     from lakestream.sources.files.actions import FileAction, Verb
     from lakestream.sources.files.expiry import Expiry
     from lakestream.sources.files.schema_view import SchemaPreview, SchemaVersion
@@ -398,10 +399,41 @@ class StreamingTable:
         return schemas.schema_preview(self.definition, SYSTEM_CLOCK, hints=hints)
 
     def quarantine(self) -> pa.Table:
-        """Give the records and files that went to quarantine: file, line, code, reason, raw."""
-        from lakestream.query import overview
+        """Give the records and files in quarantine; docs/quarantine.md tells of the columns."""
+        from lakestream.query import quarantine
 
-        return overview.quarantine(self.definition, SYSTEM_CLOCK)
+        return quarantine.listed(self.definition, SYSTEM_CLOCK)
+
+    def replay_quarantined(
+        self,
+        *,
+        reason: str,
+        file: str | None = None,
+        code: str | None = None,
+        ids: Iterable[str] | None = None,
+        edits: Mapping[str, str | bytes] | None = None,
+        by: str | None = None,
+        dry_run: bool = False,
+    ) -> ReplayReport:
+        """Give quarantined records another try, as they are or mended, exactly once.
+
+        Args:
+            reason: Why, for those who look at it later.
+            file, code, ids: Only of these files (a key or a glob), with this code, of these ids.
+            edits: Only these, by their ``id``, with their mended text.
+            by: Who; by default this machine's user.
+            dry_run: Only tell.
+
+        Raises:
+            ConfigError: It has never run, or records of its format cannot stand alone.
+            CommitConflictError: Somebody else replays one of them; nothing was replayed.
+        """
+        from lakestream.query import quarantine
+
+        return quarantine.replay(
+            self.definition, SYSTEM_CLOCK, file=file, code=code, ids=ids, edits=edits,
+            reason=reason, by=by, dry_run=dry_run,
+        )  # fmt: skip
 
     def reset(self, *, truncate: bool = False) -> ResetReport:
         """Forget all progress: the next run reads all input again, under a new query id.

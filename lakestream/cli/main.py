@@ -9,6 +9,7 @@ import fnmatch
 import sys
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -25,6 +26,7 @@ from lakestream.cli.output import (
     printable,
 )
 from lakestream.cli.progress_bar import ProgressBar
+from lakestream.cli.quarantine_verbs import QuarantineVerb, replay_records
 from lakestream.cli.schema import print_history, print_schema
 from lakestream.cli.target import load_table, load_tables
 from lakestream.errors import ConfigError, LakestreamError
@@ -285,13 +287,44 @@ def schema(
 
 
 @app.command()
-def quarantine(target: TableArgument, *, as_json: JsonOption = False) -> None:
-    """Show the records and files that could not be read, with reason, file and line."""
-    found = load_table(target).quarantine().to_pylist()
+def quarantine(
+    target: TableArgument,
+    verb: Annotated[QuarantineVerb | None, typer.Argument(help="Give records another try.")] = None,
+    *,
+    file: Annotated[str | None, typer.Option(help="Only of keys that match this glob.")] = None,
+    code: Annotated[str | None, typer.Option(help="Only with this code.")] = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option(help="With replay: only the records in this file, mended as it has them."),
+    ] = None,
+    reason: Annotated[str, typer.Option(help="With replay: why. Kept for later.")] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With replay: say what it would do.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With replay: do not ask.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Show the records and files that could not be read; or read records again.
+
+    replay gives records another try, as they are or mended: the next run reads them, each once.
+    """
+    table = load_table(target)
+    if verb is not None:
+        replay_records(
+            table, file=file, code=code, edits=edit, reason=reason, dry_run=dry_run, yes=yes,
+            as_json=as_json,
+        )  # fmt: skip
+        return
+    found = [
+        each
+        for each in table.quarantine().to_pylist()
+        if (file is None or fnmatch.fnmatchcase(each["file_key"], file))
+        and (code is None or each["code"] == code)
+    ]
     if as_json:
         print_json(found)
         return
-    print_table(["batch_id", "file_key", "line", "code", "reason", "raw"], found)
+    print_table(["id", "state", "file_key", "line", "code", "reason", "raw"], found)
 
 
 @app.command()

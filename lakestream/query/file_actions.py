@@ -116,7 +116,7 @@ def act(
     finally:
         query.close()
     if not dry_run:
-        who = _user() if by is None else by
+        who = current_user() if by is None else by
         for decision in decisions:
             _carry_out(
                 definition, clock, decision, verb, reason=reason, by=who, even_planned=even_planned
@@ -202,7 +202,8 @@ def _check(
         )
 
 
-def _user() -> str:
+def current_user() -> str:
+    """Give who runs this, for those who look at it later."""
     try:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):

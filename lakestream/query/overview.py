@@ -186,14 +186,6 @@ def expiring_files(
         return total_expiry(each.expiring(max_age) for each in readers)
 
 
-def quarantine(definition: QueryDefinition, clock: Clock) -> pa.Table:
-    """Give what went to quarantine: batch_id, file_key, line, code, reason, raw."""
-    import pyarrow as pa
-
-    with rehearsal(definition, clock) as (query, _):
-        return pa.table(history.quarantined(query.log))
-
-
 def _first_rows(runner: PlanRunner, attempt: Attempt, rows: int, timestamp_ms: int) -> pa.Table:
     import pyarrow as pa
 

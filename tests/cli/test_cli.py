@@ -102,6 +102,37 @@ def test_quarantine_when_a_line_does_not_parse_then_file_line_and_raw_text() -> 
     assert row["reason"]
 
 
+def test_quarantine_when_records_are_mended_in_a_file_then_the_next_run_reads_them() -> None:
+    lakestream("run", "pipeline:orders")
+    listed = lakestream("quarantine", "pipeline:orders", "--json").stdout
+    Path("bad.json").write_text(listed.replace('"{\\"id\\":"', '"{\\"id\\": 4, \\"price\\": 1}"'))
+    words = ("quarantine", "pipeline:orders", "replay", "--edit", "bad.json", "--reason", "cut")
+
+    told = lakestream(*words, "--dry-run").stdout
+    refused = lakestream(*words, answer="n\n")
+    done = lakestream(*words, "--yes")
+    again = json.loads(lakestream(*words, "--yes", "--json").stdout)
+    progress = lakestream("run", "pipeline:orders", "--json").stdout
+
+    assert "reads again 1 record of 1 file, 1 of them mended" in told
+    assert refused.returncode == 1
+    assert "done: 1 record" in done.stdout
+    assert (again["records"], again["left"]) == ([], {"replayed": 1})
+    assert json.loads(progress)["sink"]["numOutputRows"] == 1
+    assert "replayed" in lakestream("quarantine", "pipeline:orders").stdout
+
+
+def test_quarantine_when_the_mended_file_is_none_then_said_how_to_write_it() -> None:
+    lakestream("run", "pipeline:orders")
+    Path("bad.json").write_text('{"raw": "no id"}')
+    words = ("quarantine", "pipeline:orders", "replay", "--edit", "bad.json", "--reason", "cut")
+
+    refused = lakestream(*words, "--yes")
+
+    assert refused.returncode == 2
+    assert "quarantine MODULE:TABLE --json" in " ".join(refused.stderr.split()).replace("│ ", "")
+
+
 def test_status_when_a_module_is_given_then_all_its_tables() -> None:
     lakestream("run", "pipeline:orders")
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from lakestream.checkpoint.offset_log import Offset
 from lakestream.errors import (
     BadFileError,
@@ -37,6 +39,8 @@ from lakestream.sources.files.planner import (
     from_offset,
     to_offset,
 )
+from lakestream.sources.files.replaying import Records, Replayer
+from lakestream.sources.files.replays import ReplayStore
 from lakestream.sources.files.requeue import present, requeue
 from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
 from lakestream.sources.files.schema_view import (
@@ -71,9 +75,12 @@ class FilesReader:
     def __init__(self, description: FilesDescription, context: SourceContext) -> None:
         self._description = description
         self._context = context
-        self._landing: Landing = open_landing(description)
         folder = f"sources/{context.name}"
+        landed = open_landing(description)
+        store = ReplayStore(landed.store, context.log, f"{folder}/replayed")
+        self._landing: Landing = msgspec.structs.replace(landed, store=store)
         self._ledger = Ledger(context.log, f"{folder}/files", versions=description.allow_overwrites)
+        self._replays = Replayer(description.format, context, store, self._ledger)
         self._forgets = 0
         self._actions = ActionLog(context.log, f"{folder}/actions")
         options = {"format": description.format.name, **description.format.options()}
@@ -124,6 +131,7 @@ class FilesReader:
         else:
             self._complete = self._notified.run(time_budget_s, actions=self._forgets)
         self._loaded = True
+        self._replays.enter()
         if self._requeues:
             # Once a run: a file that is bad again would get a new place at every trigger.
             self._requeues = False
@@ -247,6 +255,15 @@ class FilesReader:
             max_age or self._description.max_file_age,
             self._context.clock.now(),
         )
+
+    def replayed_records(self) -> set[str]:
+        """Give the ids of quarantined records that were given another try."""
+        return self._replays.taken()
+
+    def replay_records(self, records: Records, *, replay: str, by: str, reason: str) -> None:
+        """Give quarantined records another try; see ``Replayer.replay``."""
+        self._ledger_to(BEFORE_FIRST)
+        self._replays.replay(records, replay=replay, by=by, reason=reason)
 
     def set_aside(self) -> Mapping[int, tuple[str, FileAction]]:
         """Give the files that no batch still to be planned reads: place to key and decision."""
