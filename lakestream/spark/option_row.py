@@ -47,7 +47,7 @@ class Row:
     @property
     def late(self) -> bool:
         """Whether ``ls.env`` may stand as its value, to be resolved by a run."""
-        return bool(self.storage_option)
+        return bool(self.storage_option) or self.to == "notifications"
 
     @property
     def storage_option(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
     from lakestream.sources.files.notifications.sqs import SqsQueue
+    from lakestream.storage.location import EnvPath
 
 
 def text(value: str) -> str:
@@ -69,14 +70,14 @@ def mapping(value: str) -> dict[str, str]:
     return found
 
 
-def sqs_queue(value: str) -> SqsQueue:
+def sqs_queue(value: str | EnvPath) -> SqsQueue:
     """Take it as the URL of an SQS queue."""
     from lakestream.sources.files.notifications.sqs import SqsQueue
 
     return SqsQueue(value)
 
 
-def azure_queue(value: str) -> AzureStorageQueue:
+def azure_queue(value: str | EnvPath) -> AzureStorageQueue:
     """Take it as the name or URL of an Azure storage queue."""
     from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
 

@@ -267,6 +267,17 @@ def test_queue_when_spark_says_whether_to_use_it_then_so() -> None:
         described("json", ("cloudFiles.useNotifications", "true"))
 
 
+@pytest.mark.parametrize(
+    ("option", "queue"),
+    [
+        ("cloudFiles.queueUrl", ls.SqsQueue(ls.env("QUEUE"))),
+        ("cloudFiles.queueName", ls.AzureStorageQueue(ls.env("QUEUE"))),
+    ],
+)
+def test_queue_when_it_is_to_be_resolved_late_then_so(option: str, queue: object) -> None:
+    assert described("json", (option, ls.env("QUEUE"))) == typed("json", notifications=queue)
+
+
 def test_option_when_misspelt_then_near_names() -> None:
     with pytest.raises(UnknownOptionError, match=r"did you mean 'cloudFiles\.schemaHints'"):
         described("json", ("cloudFiles.schemaHint", "a INT"))
