@@ -16,6 +16,7 @@ import typer
 from rich.markup import escape
 
 from lakestream.cli.file_verbs import FileVerb, decide, print_decided, print_expiring
+from lakestream.cli.notification_verbs import app as notification_verbs
 from lakestream.cli.output import (
     ERR,
     OUT,
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 #: From this many columns on, tables show all that they have.
 _WIDE: Final = 110
+#: New columns that are told by name after a run.
+_NAMED: Final = 10
 
 app = typer.Typer(
     name="lakestream",
@@ -50,6 +53,7 @@ app = typer.Typer(
     add_completion=False,
     rich_markup_mode=None,
 )
+app.add_typer(notification_verbs, name="notifications")
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001 - typer gives it by position
@@ -382,6 +386,14 @@ def _print_run(name: str, done: list[QueryProgress]) -> None:
     bad_files = sum(p.bad_files for p in done)
     if rescued:
         OUT.print(f"[yellow]{counted(rescued, 'row')} with rescued data[/]", highlight=False)
+    if added := [change.path for p in done for change in p.schema_changes]:
+        names = ", ".join(added[:_NAMED]) + (" ..." if len(added) > _NAMED else "")
+        OUT.print(
+            f"[yellow]{counted(len(added), 'new column')} in the table[/]: "
+            f"{escape(printable(names))}",
+            highlight=False,
+            soft_wrap=True,
+        )
     if bad or bad_files:
         OUT.print(
             f"[yellow]{counted(bad, 'record')} and {counted(bad_files, 'file')} in quarantine[/]: "

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import dagster as dg
 
+from lakestream.dagster.metadata import schema_changes
 from lakestream.errors import ConfigError
 from lakestream.query.progress import ExpectationCounts
 
@@ -36,7 +37,7 @@ def check_specs(table: StreamingTable, key: dg.AssetKey) -> list[dg.AssetCheckSp
             QUARANTINE, asset=key, description="No record and no file of the run is in quarantine."
         ),
         dg.AssetCheckSpec(
-            SCHEMA_CHANGE, asset=key, description="The run added no column to the table."
+            SCHEMA_CHANGE, asset=key, description="The run added no column and no nested field."
         ),
     ]
     taken = {spec.name for spec in found}
@@ -63,9 +64,10 @@ def check_results(
     """Evaluate every check over the batches of one run that succeeded."""
     yield _quarantine(key, batches)
     changed = sum(batch.schema_changed for batch in batches)
-    yield _result(
-        key, SCHEMA_CHANGE, passed=not changed, metadata={"batches_with_changes": changed}
-    )
+    told: dict[str, int | str] = {"batches_with_changes": changed}
+    if changes := schema_changes(batches):
+        told["changes"] = changes
+    yield _result(key, SCHEMA_CHANGE, passed=not changed, metadata=told)
     for expectation in table.expectations:
         counts = [batch.expectations.get(expectation.name) for batch in batches]
         yield _expectation(key, expectation, [each for each in counts if each is not None])

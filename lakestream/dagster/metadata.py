@@ -24,6 +24,7 @@ _SUMS: Final = {
     "found_by_backfill": "numFilesFoundByBackfill",
     "poison_messages": "numNotificationsPoison",
 }
+_CHANGES_SHOWN: Final = 50
 _NOT_IN_CELLS: Final = str.maketrans({"|": "\\|", "\n": " "})
 
 
@@ -53,7 +54,18 @@ def batch_metadata(batches: Sequence[QueryProgress]) -> MetadataValues:
     }
     if reasons := sorted({each for batch in batches for each in degraded(batch)}):
         found["lakestream/notifications_degraded"] = dg.MetadataValue.text("; ".join(reasons))
+    if changes := schema_changes(batches):
+        found["lakestream/schema_changes"] = dg.MetadataValue.text(changes)
     return found
+
+
+def schema_changes(batches: Sequence[QueryProgress]) -> str:
+    """Give the fields that some batches added, a line each; mostly nothing."""
+    changes = [
+        f"batch {batch.batch_id}: {change}" for batch in batches for change in batch.schema_changes
+    ]
+    left = len(changes) - _CHANGES_SHOWN
+    return "\n".join(changes[:_CHANGES_SHOWN] + ([f"and {left:,} more"] if left > 0 else []))
 
 
 def degraded(batch: QueryProgress) -> list[str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from lakestream.streaming_table import StreamingTable
 
 _LOOK_AGAIN_S: Final = 0.1
+#: Columns that a line of the log names.
+_NAMED: Final = 10
 
 
 class TableRun:
@@ -94,10 +96,19 @@ def batch_line(progress: QueryProgress) -> str:
         f"{rescued} files found by listing only"
         if (rescued := _found_by_backfill(progress))
         else "",
-        "columns added" if progress.schema_changed else "",
+        _added(progress),
         f"{progress.backlog.files} files wait" if progress.backlog.files else "",
     ]
     return ", ".join(part for part in parts if part)
+
+
+def _added(progress: QueryProgress) -> str:
+    """Name the first of the columns that a batch added to the table."""
+    if not progress.schema_changed:
+        return ""
+    names = [each.path for each in progress.schema_changes]
+    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+    return f"columns added: {', '.join(names[:_NAMED])}{more}" if names else "columns added"
 
 
 def _found_by_backfill(progress: QueryProgress) -> int:

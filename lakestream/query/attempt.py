@@ -12,6 +12,7 @@ from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.clock import from_epoch_ms
 from lakestream.plan.arrow_types import arrow_schema
 from lakestream.plan.nodes import Node, Source, StaticTable, walk
+from lakestream.plan.schema_diff import SchemaChange, schema_changes
 from lakestream.plan.types import Struct
 from lakestream.query.open_query import OpenQuery
 from lakestream.query.progress import ExpectationCounts
@@ -72,13 +73,13 @@ class Attempt:
         """Write the attempt's summary at the stream's end: after the rows, before the commit."""
         run = self.run
         assert run is not None, "the attempt was not transformed"  # noqa: S101
-        known = {name.lower() for name in table.names} if table is not None else set()
-        changed = table is not None and any(name.lower() not in known for name in schema.names)
+        changes = () if table is None else schema_changes(table, schema)
+        added = tuple(each for each in changes if each.kind == "added")
         self._stream = RecordBatchReader.from_batches(
-            arrow_schema(schema), self._counted(run, schema_changed=changed)
+            arrow_schema(schema), self._counted(run, added)
         )
 
-    def _counted(self, run: TransformRun, *, schema_changed: bool) -> Iterator[RecordBatch]:
+    def _counted(self, run: TransformRun, added: tuple[SchemaChange, ...]) -> Iterator[RecordBatch]:
         rows = 0
         # Iterated as a Python object, never through its C stream: below another arro3 stream of
         # Python's the C stream would run without the GIL.
@@ -86,15 +87,18 @@ class Attempt:
             rows += batch.num_rows
             yield batch
         try:
-            self._summary(rows, run, schema_changed=schema_changed).write(self.records)
+            self._summary(rows, run, added).write(self.records)
         except BaseException as error:
             self._failure = error
             raise
 
-    def _summary(self, rows: int, run: TransformRun, *, schema_changed: bool) -> AttemptSummary:
+    def _summary(
+        self, rows: int, run: TransformRun, added: tuple[SchemaChange, ...]
+    ) -> AttemptSummary:
         return AttemptSummary(
             rows=rows,
-            schema_changed=schema_changed,
+            schema_changed=bool(added),
+            schema_changes=added,
             sources={
                 name: SourceSummary(
                     rows=read.report.rows,

@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from lakestream.plan.schema_diff import SchemaChange
 from lakestream.sources.base import Backlog, Offset
 
 
@@ -58,7 +59,8 @@ class QueryProgress(msgspec.Struct, frozen=True):
         bad_records: Records that went to quarantine.
         bad_files: Files that went to quarantine whole.
         dropped_records: Malformed records left out by ``dropmalformed``.
-        schema_changed: Whether the batch added columns.
+        schema_changed: Whether the batch added columns or nested fields to the table.
+        schema_changes: Which.
         backlog: What is known and not read yet.
         expectations: Counts by expectation.
         sources: One entry a source.
@@ -88,6 +90,7 @@ class QueryProgress(msgspec.Struct, frozen=True):
     sink: str
     expectations: Mapping[str, ExpectationCounts] = msgspec.field(default_factory=dict)
     since_last_trigger_s: float | None = None
+    schema_changes: tuple[SchemaChange, ...] = ()
 
     @property
     def batch_duration_ms(self) -> int:
@@ -121,6 +124,7 @@ class QueryProgress(msgspec.Struct, frozen=True):
                 "badFiles": self.bad_files,
                 "droppedRecords": self.dropped_records,
                 "schemaChanged": self.schema_changed,
+                "schemaChanges": msgspec.to_builtins(self.schema_changes),
                 "backlogFiles": self.backlog.files,
                 "backlogBytes": self.backlog.bytes,
                 "expectations": {

@@ -79,6 +79,7 @@ def progress_of(
         bad_files=sum(each.bad_files for each in counts),
         dropped_records=sum(each.dropped_records for each in counts),
         schema_changed=summary.schema_changed,
+        schema_changes=summary.schema_changes,
         backlog=total_backlog(backlogs.values()),
         expectations=summary.expectations,
         sources=tuple(

@@ -14,6 +14,7 @@ import msgspec
 
 from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.errors import CheckpointCorruptError, ObjectNotFoundError
+from lakestream.plan.schema_diff import SchemaChange
 from lakestream.query.progress import ExpectationCounts
 
 NAME: Final = "summary.json"
@@ -38,13 +39,15 @@ class AttemptSummary(msgspec.Struct, frozen=True):
         rows: Rows handed to the sink.
         sources: Counts by source name.
         expectations: Counts by expectation.
-        schema_changed: Whether the attempt's rows have columns that the table had not.
+        schema_changed: Whether the attempt's rows have columns or fields that the table had not.
+        schema_changes: Which.
     """
 
     rows: int
     sources: Mapping[str, SourceSummary]
     schema_changed: bool
     expectations: Mapping[str, ExpectationCounts] = msgspec.field(default_factory=dict)
+    schema_changes: tuple[SchemaChange, ...] = ()
 
     def write(self, records: AttemptRecords) -> None:
         """Store it with its attempt."""
@@ -71,6 +74,10 @@ class AttemptSummary(msgspec.Struct, frozen=True):
                 expectations={
                     name: ExpectationCounts(**each) for name, each in tree["expectations"].items()
                 },
+                # Summaries of earlier releases tell only that there were some.
+                schema_changes=tuple(
+                    SchemaChange(**each) for each in tree.get("schema_changes", ())
+                ),
             )
         except (ObjectNotFoundError, ValueError, KeyError, TypeError) as error:
             raise CheckpointCorruptError(

@@ -294,11 +294,12 @@ def test_schema_when_files_brought_a_column_then_history_tells_which_and_when() 
     Path("landing/c.json").write_text('{"id": 4, "buyer": {"name": "Ada"}}\n')
     lakestream("run", "pipeline:orders")
     Path("landing/d.json").write_text('{"id": 5, "buyer": {"name": "Ada", "age": 7}}\n')
-    lakestream("run", "pipeline:orders")
+    ran = lakestream("run", "pipeline:orders").stdout
 
     shown = lakestream("schema", "pipeline:orders", "--history").stdout
     found = json.loads(lakestream("schema", "pipeline:orders", "--history", "--json").stdout)
 
+    assert "1 new column in the table: buyer.age" in ran
     assert "+ buyer.age BIGINT" in shown
     assert [(each["version"], each["cause"]) for each in found] == [
         (0, "inferred"),

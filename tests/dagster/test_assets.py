@@ -157,7 +157,15 @@ def test_checks_when_records_are_bad_and_columns_new_then_both_warn(
     (landing / "b.json").write_text('{"id": 2, "price": 5, "note": "x"}\n{"id": 3, "pri\n')
     result = materialize(instance, orders)
     assert checks(result)["quarantine"] == checks(result)["schema_change"] == (False, "WARN")
-    assert metadata(result, "orders")["lakestream/quarantined"] == 1
+    found = metadata(result, "orders")
+    assert found["lakestream/quarantined"] == 1
+    assert found["lakestream/schema_changes"] == "batch 1: + note STRING"
+    told = {
+        each.check_name: each.metadata.get("changes")
+        for each in result.get_asset_check_evaluations()
+    }["schema_change"]
+    assert told is not None
+    assert told.value == "batch 1: + note STRING"
 
 
 def test_check_when_an_expectation_fails_the_run_then_it_is_an_error(

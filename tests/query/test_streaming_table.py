@@ -318,3 +318,35 @@ def test_table_when_its_landing_folder_takes_other_files_only_then_runs(
         lambda: ls.read_files(str(tmp_path / source), format="json", **options)
     )
     assert table.run() == []
+
+
+def test_progress_when_a_batch_adds_columns_and_nested_fields_then_tells_each(
+    tmp_path: Path,
+) -> None:
+    landing = tmp_path / "landing"
+    landing.mkdir()
+
+    @ls.streaming_table(str(tmp_path / "lake"))
+    def bronze() -> ls.Stream:
+        return ls.read_files(str(landing), format="json")
+
+    (landing / "a.json").write_text('{"id": 1, "buyer": {"name": "Ada"}}\n')
+    (first,) = bronze.run()
+    (landing / "b.json").write_text('{"id": 2, "buyer": {"name": "Bob", "age": 7}, "city": "Z"}\n')
+    (second,) = bronze.run()
+    (landing / "c.json").write_text('{"id": 3}\n')
+    (third,) = bronze.run()
+
+    def told(progress: ls.QueryProgress) -> tuple[object, list[tuple[str, str, object]]]:
+        ours = json.loads(progress.json)["lakestream"]
+        changes = [(each["path"], each["kind"], each["after"]) for each in ours["schemaChanges"]]
+        return ours["schemaChanged"], changes
+
+    assert told(first) == told(third) == (False, [])
+    assert told(second) == (
+        True,
+        [("buyer.age", "added", "BIGINT"), ("city", "added", "STRING")],
+    )
+    versions = bronze.schema_history()
+    assert [str(each) for each in versions[1].changes] == ["+ buyer.age BIGINT", "+ city STRING"]
+    assert bronze.schema_preview("zip STRING")[0].hinted[0].path == "zip"
