@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from lakestream import functions
     from lakestream.errors import LakestreamError
     from lakestream.plan.expectations import expect
+    from lakestream.provisioning.setup import NotificationSetup
     from lakestream.query.progress import QueryProgress
     from lakestream.query.streaming_query import StreamingQuery
     from lakestream.read_delta import read_delta, table
@@ -39,6 +40,7 @@ __version__: Final = "0.1.0"
 __all__ = [
     "AzureStorageQueue",
     "LakestreamError",
+    "NotificationSetup",
     "QueryProgress",
     "SqsQueue",
     "Stream",
@@ -60,6 +62,7 @@ __all__ = [
 _HOMES: Final = {
     "AzureStorageQueue": "lakestream.sources.files.notifications.azure_queue",
     "LakestreamError": "lakestream.errors",
+    "NotificationSetup": "lakestream.provisioning.setup",
     "QueryProgress": "lakestream.query.progress",
     "SqsQueue": "lakestream.sources.files.notifications.sqs",
     "Stream": "lakestream.stream",

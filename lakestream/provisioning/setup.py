@@ -11,7 +11,6 @@ from lakestream.errors import ConfigError, near_names
 from lakestream.provisioning.aws_documents import Via
 from lakestream.provisioning.base import NotificationPlan, Resource, Site, Target
 from lakestream.provisioning.naming import target_of
-from lakestream.query.definition import description_of
 from lakestream.sources.files.description import FilesDescription
 
 if TYPE_CHECKING:
@@ -26,13 +25,12 @@ class NotificationSetup:
 
     Args:
         table: The table; it need not have run.
-        source: Which of its file sources, by name; None when there is just one.
         via: In AWS, the way of the events: ``sqs`` (straight), ``sns`` or ``eventbridge``.
         resource_tags: Tags of each resource, beside ``lakestream-stream`` and
             ``lakestream-table``.
 
     Raises:
-        ConfigError: There is no such source, or a tag that clouds do not take.
+        ConfigError: The table reads no files, or a tag that clouds do not take.
         UnsupportedOptionError: The files are not in a bucket.
         EnvironmentNotSetError: A path stands for a variable that is not set.
     """
@@ -41,7 +39,6 @@ class NotificationSetup:
         self,
         table: StreamingTable,
         *,
-        source: str | None = None,
         via: Via = "sqs",
         resource_tags: Mapping[str, str] | None = None,
     ) -> None:
@@ -50,7 +47,7 @@ class NotificationSetup:
                 f"there is no way {via!r}", where="via", fix=near_names(via, get_args(Via))
             )
         self._via: Final = via
-        self._files: Final = _files_of(table, source)
+        self._files: Final = _files_of(table)
         self._target: Final[Target] = target_of(
             table.definition, self._files, dict(resource_tags or {})
         )
@@ -111,25 +108,12 @@ class NotificationSetup:
         return aws_site(self._target, self._files.storage_options, self._via, SYSTEM_CLOCK)
 
 
-def _files_of(table: StreamingTable, source: str | None) -> FilesDescription:
-    """Give the file source of a table.
-
-    Raises:
-        ConfigError: There is none, none of that name, or there are several.
-    """
-    found = {
-        name: description
-        for name, each in table.definition.named_sources().items()
-        if isinstance(description := description_of(each), FilesDescription)
-    }
-    if source is not None and source in found:
-        return found[source]
-    if source is None and len(found) == 1:
-        return next(iter(found.values()))
+def _files_of(table: StreamingTable) -> FilesDescription:
+    for each in table.sources:
+        if isinstance(each, FilesDescription):
+            return each
     raise ConfigError(
-        f"there is no file source {source!r}"
-        if source is not None
-        else f"the table has {len(found)} file sources",
+        "the table reads no files",
         where=f"streaming table {table.name!r}",
-        fix=f"name one of {', '.join(found)}" if found else "only sources of files have queues",
+        fix="name the table that reads them: only files are told of by queues",
     )

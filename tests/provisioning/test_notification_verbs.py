@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.aws_events import client
+
+import lakestream as ls
+from lakestream.errors import ConfigError, UnsupportedOptionError
+from lakestream.provisioning.setup import NotificationSetup
+from lakestream.streaming_table import StreamingTable
+
+PIPELINE = """
+import lakestream as ls
+
+@ls.streaming_table("lake/orders")
+def orders():
+    return ls.read_files("s3://{bucket}/in", format="json", storage_options={options})
+"""
+
+
+def notifications(*words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "from lakestream.cli.main import run; run()",
+            "notifications",
+            *words,
+        ],
+        input=answer,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def test_verbs_when_typed_in_turn_then_made_shown_and_removed(
+    moto_server: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    bucket = f"landing-{uuid.uuid4().hex[:10]}"
+    client("s3", moto_server.endpoint).create_bucket(Bucket=bucket)
+    text = PIPELINE.format(bucket=bucket, options=moto_server.options)
+    (tmp_path / "pipeline.py").write_text(text)
+
+    planned = notifications("plan", "pipeline:orders", "--json")
+    assert planned.returncode == 0, planned.stderr
+    plan = json.loads(planned.stdout)
+    names = [each["name"] for each in plan["resources"]]
+    assert plan["done"] is False
+    assert json.loads(notifications("list", "pipeline:orders", "--json").stdout) == []
+
+    assert notifications("apply", "pipeline:orders", answer="n\n").returncode == 1
+    made = notifications("apply", "pipeline:orders", "--tag", "team=a", answer="y\n")
+    assert made.returncode == 0, made.stderr
+    assert plan["declare"] in made.stdout
+    listed = json.loads(notifications("list", "pipeline:orders", "--json").stdout)
+    assert [each["name"] for each in listed] == names
+
+    removed = notifications("destroy", "pipeline:orders", "--yes")
+    assert removed.stdout == "removed 3 resources\n"
+    again = notifications("destroy", "pipeline:orders", answer="y\n")
+    assert again.stdout == "nothing is there\n"
+
+
+def table_of(path: str) -> StreamingTable:
+    @ls.streaming_table("lake/orders", name="orders")
+    def orders() -> ls.Stream:
+        return ls.read_files(path, format="text")
+
+    return orders
+
+
+def test_setup_when_the_files_are_in_no_bucket_then_refused() -> None:
+    with pytest.raises(UnsupportedOptionError, match="tell of new files"):
+        NotificationSetup(table_of("landing/orders"))
+
+
+def test_setup_when_the_table_reads_no_files_then_refused() -> None:
+    @ls.streaming_table("lake/copied")
+    def copied() -> ls.Stream:
+        return ls.read_delta("lake/orders")
+
+    with pytest.raises(ConfigError, match="reads no files"):
+        NotificationSetup(copied)
+
+
+@pytest.mark.parametrize(
+    "tags", [{"lakestream-stream": "x"}, {"": "x"}, {"a": "\n"}, {str(n): "x" for n in range(50)}]
+)
+def test_tags_when_no_cloud_takes_them_then_refused(tags: dict[str, str]) -> None:
+    with pytest.raises(ConfigError):
+        NotificationSetup(table_of("s3://a/orders"), resource_tags=tags)
+
+
+def test_name_when_declared_again_then_the_same_and_short_enough() -> None:
+    names = {NotificationSetup(table_of("s3://a/orders")).name for _ in range(2)}
+    (name,) = names
+    assert name.startswith("lakestream-orders-")
+    assert len(f"{name}-dlq") <= 63
