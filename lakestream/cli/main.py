@@ -394,6 +394,13 @@ def _print_run(name: str, done: list[QueryProgress]) -> None:
             highlight=False,
             soft_wrap=True,
         )
+    told = {each.metrics.get("newPartitionKeys") for p in done for each in p.sources}
+    for keys in sorted(each for each in told if each is not None):
+        OUT.print(
+            f"[yellow]folders have keys that are no columns[/]: {escape(printable(keys))}",
+            highlight=False,
+            soft_wrap=True,
+        )
     if bad or bad_files:
         OUT.print(
             f"[yellow]{counted(bad, 'record')} and {counted(bad_files, 'file')} in quarantine[/]: "

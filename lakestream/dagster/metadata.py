@@ -54,6 +54,8 @@ def batch_metadata(batches: Sequence[QueryProgress]) -> MetadataValues:
     }
     if reasons := sorted({each for batch in batches for each in degraded(batch)}):
         found["lakestream/notifications_degraded"] = dg.MetadataValue.text("; ".join(reasons))
+    if keys := sorted({each for batch in batches for each in new_partition_keys(batch)}):
+        found["lakestream/new_partition_keys"] = dg.MetadataValue.text("; ".join(keys))
     if changes := schema_changes(batches):
         found["lakestream/schema_changes"] = dg.MetadataValue.text(changes)
     return found
@@ -74,6 +76,15 @@ def degraded(batch: QueryProgress) -> list[str]:
         each.metrics["notificationsDegraded"]
         for each in batch.sources
         if "notificationsDegraded" in each.metrics
+    ]
+
+
+def new_partition_keys(batch: QueryProgress) -> list[str]:
+    """Give the ``key=`` folders that are no columns, by source; mostly nothing."""
+    return [
+        each.metrics["newPartitionKeys"]
+        for each in batch.sources
+        if "newPartitionKeys" in each.metrics
     ]
 
 

@@ -6,7 +6,7 @@ import logging
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final
 
-from lakestream.dagster.metadata import degraded
+from lakestream.dagster.metadata import degraded, new_partition_keys
 from lakestream.errors import QueryFailedError
 from lakestream.query.run import RunOptions
 from lakestream.query.streaming_query import StreamingQuery
@@ -80,6 +80,8 @@ class TableRun:
             self._log.info(batch_line(progress))
             for reason in degraded(progress):
                 self._log.warning("files were found by listing, not by the queue: %s", reason)
+            for keys in new_partition_keys(progress):
+                self._log.warning("folders have keys that are no columns: %s", keys)
 
 
 def batch_line(progress: QueryProgress) -> str:

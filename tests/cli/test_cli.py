@@ -355,3 +355,14 @@ def test_schema_when_declared_then_hints_are_refused_and_no_history_is_told() ->
     assert "no schema is stored" in lakestream("schema", "pipeline:orders", "--history").stdout
     assert "+ price BIGINT: is left out" in lakestream("schema", "pipeline:orders", "--diff").stdout
     assert lakestream("schema", "pipeline:cheap").returncode == 1
+
+
+def test_run_when_folders_have_new_keys_then_tells_those_that_are_no_columns() -> None:
+    Path("landing/dt=1").mkdir()
+    Path("landing/dt=1/z.json").write_text('{"id": 9}\n')
+    ran = lakestream("run", "pipeline:orders").stdout
+
+    assert "folders have keys that are no columns: dt" in ran
+    assert "+ dt" not in lakestream("schema", "pipeline:orders", "--history").stdout
+    diff = lakestream("schema", "pipeline:orders", "--diff").stdout
+    assert "+ dt INT: is left out, and told as a folder that gives no column" in diff

@@ -221,6 +221,65 @@ def test_hive_folders_when_named_follow_the_declared_schema(pipe: FilesPipe) -> 
     assert row == {"id": 1, "k": 7, "day": "2026-11-20", "absent": None}
 
 
+def test_folder_key_when_new_becomes_a_column_in_the_batch_that_brings_it(pipe: FilesPipe) -> None:
+    pipe.land("dt=2026-01-01/a.json", {"id": 1})
+    reader = pipe.open(schema_hints="zone STRING")
+    list(pipe.run(reader))
+    assert "newPartitionKeys" not in reader.metrics(
+        reader.initial(), reader.latest(reader.initial())
+    )
+    pipe.land("dt=2026-01-02/hour=05/zone=7/b.json", {"id": 2})
+    pipe.land("dt=2026-01-02/hour=06/zone=8/c.json", {"id": 3})
+
+    rows = pipe.all_rows(pipe.open(schema_hints="zone STRING"))
+
+    assert [(row["id"], row.get("hour"), row["zone"]) for row in rows] == [
+        (1, None, None),
+        (2, 5, "7"),
+        (3, 6, "8"),
+    ]
+    assert dict(pipe.open(schema_hints="zone STRING").schema.fields)["hour"] == t.INT
+    assert [each.cause for each in pipe.open().schema_history()] == ["inferred", "files"]
+
+
+@pytest.mark.parametrize("evolution", ["rescue", "fail_on_new_columns"])
+def test_folder_key_when_new_and_the_schema_stays_is_told(pipe: FilesPipe, evolution: Any) -> None:
+    pipe.land("dt=2026-01-01/a.json", {"id": 1})
+    list(pipe.run(pipe.open(schema_evolution=evolution)))
+    pipe.land("dt=2026-01-02/hour=05/b.json", {"id": 2})
+    reader = pipe.open(schema_evolution=evolution)
+
+    rows = pipe.all_rows(reader)
+
+    told = reader.metrics(reader.initial(), reader.latest(reader.initial()))
+    assert told["newPartitionKeys"] == "hour"
+    assert [row["id"] for row in rows] == [1, 2]
+    assert "hour" not in reader.schema.names
+
+
+def test_folder_key_when_a_column_of_the_data_has_its_name_is_told_and_never_wins_later(
+    pipe: FilesPipe,
+) -> None:
+    pipe.land("dt=2026-01-01/a.json", {"id": 1, "hour": "noon"})
+    list(pipe.run(pipe.open()))
+    pipe.land("dt=2026-01-02/hour=05/b.json", {"id": 2, "hour": "five"})
+    reader = pipe.open()
+
+    assert [row["hour"] for row in pipe.all_rows(reader)] == ["noon", "five"]
+    told = reader.metrics(reader.initial(), reader.latest(reader.initial()))
+    assert told["newPartitionKeys"] == "hour"
+
+
+def test_folder_keys_when_named_or_chosen_by_a_schema_are_no_news(pipe: FilesPipe) -> None:
+    pipe.land("dt=2026-01-01/hour=05/a.json", {"id": 1})
+    for options in ({"partition_columns": ["dt"]}, {"schema": "id BIGINT"}):
+        reader = pipe.open(**options)
+        list(pipe.run(reader))
+        assert "newPartitionKeys" not in reader.metrics(
+            reader.initial(), reader.latest(reader.initial())
+        )
+
+
 def test_hive_folder_when_its_value_does_not_fit_quarantines_its_files(pipe: FilesPipe) -> None:
     pipe.land("k=1/a.json", {"id": 1})
     assert _ids(pipe.all_rows(pipe.open())) == [1]

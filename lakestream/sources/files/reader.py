@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -31,6 +31,7 @@ from lakestream.sources.files.landing import Landing, open_landing
 from lakestream.sources.files.layout import Layout, grown_layout
 from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.ledger_rows import Candidate, LedgerFile
+from lakestream.sources.files.partition_keys import new_keys, with_new_keys
 from lakestream.sources.files.partitions import raw_values_of, typed_values
 from lakestream.sources.files.planner import (
     BEFORE_FIRST,
@@ -62,6 +63,8 @@ if TYPE_CHECKING:
     from lakestream.storage.base import ObjectInfo
 
 _FIELD: Final = "\x1f"
+#: Keys of folders that are no columns, told by name.
+_KEYS_TOLD: Final = 20
 
 
 class FilesReader:
@@ -173,9 +176,9 @@ class FilesReader:
 
         Memory stays flat whatever their number and size; a few hundred bytes a file are held.
         """
-        layout = self._known_layout()
         description = self._description
         first, last = from_offset(start), from_offset(end)
+        layout = self._with_new_keys(self._known_layout(), self._files(first, last))
         corrupt = description.corrupt_column
         after = self._ledger.backlog(last)
         planned = list(self._planned(first, last, layout))
@@ -240,6 +243,9 @@ class FilesReader:
         found = dict(batch_metrics(rows, notified=self._notified is not None))
         if self._description.max_file_age is not None:
             found["numFilesTooOld"] = str(self._discovery.too_old)
+        keys = (each.info.key for each in self._files(first, last))
+        if strays := list(new_keys(self._description, self._known_layout(), keys)):
+            found["newPartitionKeys"] = ", ".join(strays[:_KEYS_TOLD])
         for part in (self._notified, self._cleaner):
             if part is not None:
                 found |= part.take_metrics()
@@ -454,12 +460,28 @@ class FilesReader:
             files=list(self._files_to_infer_from()),
         )
 
+    def _with_new_keys(self, layout: Layout, files: Iterable[LedgerFile]) -> Layout:
+        """Make columns of a batch's new ``key=`` folders durable, before it is read."""
+        described = self._description
+        keys = new_keys(described, layout, (each.info.key for each in files))
+        if with_new_keys(described, layout, keys) == layout:
+            return layout
+
+        def change(newest: StoredSchema | None) -> StoredSchema:
+            now = layout if newest is None else Layout(newest.data, newest.partitions)
+            grown = with_new_keys(described, now, keys)
+            return StoredSchema(grown.data, grown.partitions)
+
+        stored = self._schemas.evolve(change, cause="files")
+        self._layout = Layout(stored.data, stored.partitions)
+        return self._layout
+
     def _evolve(self, layout: Layout, drift: t.Struct) -> None:
         """Make new columns durable, on top of what others made durable meanwhile."""
 
         def change(newest: StoredSchema | None) -> StoredSchema:
-            data = newest.data if newest else layout.data
-            return StoredSchema(self._grown(data, drift), layout.partitions)
+            now = layout if newest is None else newest
+            return StoredSchema(self._grown(now.data, drift), now.partitions)
 
         stored = self._schemas.evolve(change, cause="files")
         self._layout = Layout(stored.data, stored.partitions)

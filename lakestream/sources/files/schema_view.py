@@ -14,6 +14,8 @@ from lakestream.plan import types as t
 from lakestream.plan.schema_diff import SchemaChange, schema_changes
 from lakestream.sources.files.inference import infer_columns
 from lakestream.sources.files.layout import Layout, grown_layout
+from lakestream.sources.files.partition_keys import new_keys, with_new_keys
+from lakestream.sources.files.partitions import infer_type
 from lakestream.sources.files.schema_log import Cause, StoredVersion
 
 if TYPE_CHECKING:
@@ -120,9 +122,13 @@ def schema_preview(
     Cost: the samples of one inference are read.
     """
     tried = _with_hints(description, hints)
-    seen, _ = infer_columns(tried, store, files)
+    seen, sampler = infer_columns(tried, store, files)
     known = description.declared_layout or stored
     if known is not None:
+        if seen is not None and description.partition_columns is None:
+            keys = new_keys(tried, known, (f"{each}/" for each in sampler.folders))
+            late = tuple((name, infer_type(values)) for name, values in keys.items())
+            seen = Layout(seen.data, t.Struct((*known.partitions.fields, *late)))
         before: Layout | None = known
         after: Layout | None = known if hints is None else grown_layout(tried, known)
     else:
@@ -162,10 +168,14 @@ def _findings(
     description: FilesDescription, columns: Layout, seen: Layout
 ) -> Iterable[SchemaFinding]:
     rescued = description.rescued_column is not None
+    keys = {name: set[str]() for name in seen.partitions.names}
+    grown = with_new_keys(description, columns, keys)
     for change in schema_changes(_columns(columns), _columns(seen)):
         match change.kind:
-            case "added" if seen.partitions.get(change.path) is not None:
-                effect = "is left out: columns of folders do not change after the first start"
+            case "added" if seen.partitions.get(change.path) is not None and (
+                grown.partitions.get(change.path) is None
+            ):
+                effect = "is left out, and told as a folder that gives no column"
             case "added":
                 effect = _ADDED[description.unknown_fields]
             case "removed":
