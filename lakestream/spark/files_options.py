@@ -65,8 +65,8 @@ AUTO_LOADER: Final = (
     Row(
         "cloudFiles.useNotifications",
         only=("false",),
-        why="`true` is accepted beside the option that names the queue; queues are not made here",
-        instead="name the queue with cloudFiles.queueUrl",
+        why="`true` goes with the name of a queue, which is made before a stream, not by it",
+        instead="make a queue with `lakestream notifications apply`, and name it",
     ),
     Row("cloudFiles.queueUrl", "notifications", sqs_queue),
     Row(
@@ -78,7 +78,11 @@ AUTO_LOADER: Final = (
     Row("cloudFiles.subscription", why=NOT_BUILT),
     Row("cloudFiles.fetchParallelism", "fetch_parallelism", number),
     Row("cloudFiles.pathRewrites", "path_rewrites", mapping),
-    Row("cloudFiles.resourceTag.*", why=NOT_BUILT),
+    Row(
+        "cloudFiles.resourceTag.*",
+        why="queues are made before a stream, not by it",
+        instead="give --tag to `lakestream notifications apply`",
+    ),
     Row(
         "cloudFiles.useManagedFileEvents",
         only=("false",),
@@ -95,7 +99,11 @@ AUTO_LOADER: Final = (
         why="object_store takes a role without an external id",
         instead="let a profile of the AWS configuration take the role",
     ),
-    Row("cloudFiles.restrictNotificationSetupToSameAWSAccountId", why=NOT_BUILT),
+    Row(
+        "cloudFiles.restrictNotificationSetupToSameAWSAccountId",
+        only=("true",),
+        why="a queue is always made for buckets of its own account",
+    ),
     Row("cloudFiles.clientId", "storage_options.azure_client_id"),
     Row("cloudFiles.clientSecret", "storage_options.azure_client_secret"),
     Row("cloudFiles.tenantId", "storage_options.azure_tenant_id"),
