@@ -39,15 +39,16 @@ def target_of(
     Raises:
         EnvironmentNotSetError: A path stands for a variable that is not set.
         ConfigError: A tag that clouds do not take.
-        UnsupportedOptionError: The files are not in a bucket, or a filesystem object reads them.
+        UnsupportedOptionError: The files are not in S3, or a filesystem object reads them.
     """
     path, _ = files.split_path()
     place = parse_location(path)
-    if files.filesystem is not None or place.scheme not in {"s3", "az", "abfss", "gs"}:
+    if files.filesystem is not None or place.scheme != "s3":
         raise UnsupportedOptionError(
-            "only S3, Azure and Google Cloud Storage tell of new files",
+            f"queues are made for s3://, and the files are in {place.scheme}://",
             where=f"query {definition.name!r}",
-            fix="read s3://, az://, abfss:// or gs://, without filesystem=; or list the files",
+            fix="make a queue for az://, abfss:// or gs:// by the Terraform modules in infra/; other"
+            " places tell nobody of new files",
         )
     checkpoint = definition.checkpoint_location.uri
     digest = sha256(f"{checkpoint}\n{place.uri}".encode()).hexdigest()[:_ID_DIGITS]

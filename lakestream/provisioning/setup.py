@@ -31,7 +31,7 @@ class NotificationSetup:
 
     Raises:
         ConfigError: The table reads no files, or a tag that clouds do not take.
-        UnsupportedOptionError: The files are not in a bucket.
+        UnsupportedOptionError: The files are not in S3.
         EnvironmentNotSetError: A path stands for a variable that is not set.
     """
 

@@ -78,9 +78,10 @@ def table_of(path: str) -> StreamingTable:
     return orders
 
 
-def test_setup_when_the_files_are_in_no_bucket_then_refused() -> None:
-    with pytest.raises(UnsupportedOptionError, match="tell of new files"):
-        NotificationSetup(table_of("landing/orders"))
+@pytest.mark.parametrize("path", ["landing/orders", "az://landing/orders", "gs://landing/orders"])
+def test_setup_when_the_files_are_not_in_s3_then_refused_with_the_way_out(path: str) -> None:
+    with pytest.raises(UnsupportedOptionError, match="infra/"):
+        NotificationSetup(table_of(path))
 
 
 def test_setup_when_the_table_reads_no_files_then_refused() -> None:
