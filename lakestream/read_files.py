@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
+from lakestream.limits import SAMPLE_BYTES, SAMPLE_FILES
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
@@ -24,6 +26,8 @@ class FilesOptions(TypedDict, total=False):
     schema: object
     schema_hints: str | None
     infer_types: bool
+    schema_inference_max_files: int
+    schema_inference_max_bytes: str | int
     schema_evolution: EvolutionMode | None
     rescued_data_column: str | None
     include_existing_files: bool
@@ -173,6 +177,8 @@ def read_files(
     schema: object = None,
     schema_hints: str | None = None,
     infer_types: bool = True,
+    schema_inference_max_files: int = SAMPLE_FILES,
+    schema_inference_max_bytes: str | int = SAMPLE_BYTES,
     schema_evolution: EvolutionMode | None = None,
     rescued_data_column: str | None = None,
     include_existing_files: bool = True,
@@ -223,6 +229,11 @@ def read_files(
         schema_hints: DDL that pins types of inferred columns, nested ones by dotted paths
             (``a.b INT, tags.element STRING``), and adds columns that were not seen yet.
         infer_types: False reads the columns of JSON and CSV as strings.
+        schema_inference_max_files: The columns are inferred from so many of the newest files at
+            most.
+        schema_inference_max_bytes: And from so many bytes of them, ``"64m"`` unless given. Of a
+            file of more than 1 MB only the beginning counts and is read, where the format can do
+            with that.
         schema_evolution: What an unknown column does. ``add_new_columns`` adds it within the
             batch (the default when the schema is inferred); ``rescue`` keeps its values in the
             rescued data column; ``fail_on_new_columns`` stops; ``none`` leaves it out, or
@@ -307,6 +318,8 @@ def read_files(
         schema=schema,
         schema_hints=schema_hints,
         infer_types=infer_types,
+        schema_inference_max_files=schema_inference_max_files,
+        schema_inference_max_bytes=schema_inference_max_bytes,
         schema_evolution=schema_evolution,
         rescued_data_column=rescued_data_column,
         include_existing_files=include_existing_files,

@@ -338,6 +338,8 @@ DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (
     Row("min_age", "min_age"),
+    Row("schema_inference_max_files", "schema_inference_max_files", number),
+    Row("schema_inference_max_bytes", "schema_inference_max_bytes", size),
     Row("max_bad_records", "max_bad_records", number),
     Row("max_bad_ratio", "max_bad_ratio", fraction),
     Row("metadata_column", "metadata_column"),

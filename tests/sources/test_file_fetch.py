@@ -18,9 +18,9 @@ from lakestream.formats.base import InputFile
 from lakestream.formats.json import JsonFormat
 from lakestream.formats.text import TextFormat
 from lakestream.sources.base import ReadLimit
-from lakestream.sources.files import sampling
 from lakestream.sources.files.ahead import Ahead
 from lakestream.sources.files.fetch import Fetch
+from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.sources.files.sampling import Sampler
 from lakestream.storage import stores
 from lakestream.storage.base import ObjectInfo, ReadStore
@@ -118,17 +118,13 @@ def test_bytes_when_sampled_are_not_fetched_again(pipe: FilesPipe) -> None:
     assert reader._reuse == {}
 
 
-def test_sample_takes_the_newest_files_within_its_limits(
-    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sampling, "SAMPLE_FILES", 3)
-    monkeypatch.setattr(sampling, "SAMPLE_BYTES", 10)
+def test_sample_takes_the_newest_files_within_its_limits(pipe: FilesPipe) -> None:
     for age in range(5):
         pipe.land(f"{age}.txt", "12345", age_s=age + 10)
     pipe.land("empty.txt", age_s=1)
     store = stores.open_read_store(str(pipe.landing))
     keys = [f"{age}.txt" for age in range(5)] + ["empty.txt"]
-    sampler = Sampler(store, TextFormat())
+    sampler = Sampler(store, TextFormat(), SampleLimits(files=3, bytes=10))
     chosen = sampler.choose(store.head(key) for key in keys)
     assert [each.key for each in chosen] == ["0.txt", "1.txt"]
     assert [(each.data, each.whole) for each in sampler.samples(chosen)] == [(b"12345", True)] * 2

@@ -341,6 +341,21 @@ def test_new_column_when_two_runs_evolve_keeps_both(pipe: FilesPipe) -> None:
     assert pipe.open().schema.names == ("id", "x", "y", "_rescued_data")
 
 
+@pytest.mark.parametrize(
+    "limit", [{"schema_inference_max_files": 2}, {"schema_inference_max_bytes": "1k"}]
+)
+def test_schema_when_the_sample_is_limited_comes_from_the_newest_files(
+    pipe: FilesPipe, limit: dict[str, Any]
+) -> None:
+    for age_s, name in enumerate(("newest", "newer", "old"), start=60):
+        pipe.land(f"{name}.json", {name: "x" * 450}, age_s=age_s)
+    reader = pipe.open(**limit, schema_evolution="rescue")
+    reader.discover()
+
+    assert reader.schema.names == ("newest", "newer", "_rescued_data")
+    assert len(pipe.open(rehearse=True).schema_history()) == 1
+
+
 def test_schema_when_another_run_stored_one_meanwhile_is_built_on_it(pipe: FilesPipe) -> None:
     assert pipe.log is not None
     one, two = (SchemaLog(pipe.log, "sources/f/schemas", {}, SYSTEM_CLOCK) for _ in range(2))

@@ -39,6 +39,8 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "fetch_parallelism": ("4", 4),
     "notifications": (QUEUE, ls.SqsQueue(QUEUE)),
     "path_rewrites": ('{"bucket/x": "/mnt/x"}', {"bucket/x": "/mnt/x"}),
+    "schema_inference_max_bytes": ("1g", "1g"),
+    "schema_inference_max_files": ("7", 7),
     "char_to_escape_quote_escaping": ("^", "^"),
     "column_name_of_corrupt_record": ("_bad", "_bad"),
     "comment": ("#", "#"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_type_
 
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.formats.base import Format, ParseMode
+from lakestream.limits import SAMPLE_BYTES, SAMPLE_FILES
 from lakestream.plan import types as t
 from lakestream.sources.files.bad_limits import bad_limits
 from lakestream.sources.files.clean_policy import CleanSource, clean_policy
@@ -30,6 +31,7 @@ from lakestream.sources.files.option_values import (
     read_limit,
 )
 from lakestream.sources.files.option_values import asset_key as read_asset_key
+from lakestream.sources.files.sample_limits import sample_limits
 from lakestream.storage.location import PathLike
 from lakestream.storage.options import StorageOptions
 from lakestream.units import parse_duration
@@ -67,6 +69,8 @@ def describe_files(
     schema: object = None,
     schema_hints: str | None = None,
     infer_types: bool = True,
+    schema_inference_max_files: int = SAMPLE_FILES,
+    schema_inference_max_bytes: str | int = SAMPLE_BYTES,
     schema_evolution: EvolutionMode | None = None,
     rescued_data_column: str | None = None,
     include_existing_files: bool = True,
@@ -130,6 +134,7 @@ def describe_files(
         schema=declared,
         schema_hints=schema_hints,
         infer_types=infer_types,
+        sample=sample_limits(schema_inference_max_files, schema_inference_max_bytes),
         evolution=evolution,
         rescued_column=_rescued(rescued_data_column, evolution, declared, reader),
         include_existing=include_existing_files,

@@ -17,6 +17,7 @@ from lakestream.sources.files.glob import Glob, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
 from lakestream.sources.files.notifications.base import Queue
 from lakestream.sources.files.notifications.routing import Rewrite
+from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.storage.location import Location, PathLike, display, parse_location, resolve
 from lakestream.storage.options import StorageOptions
 
@@ -31,6 +32,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         format: The format with its options.
         schema: Declared columns, or None to infer.
         schema_hints: DDL over what is inferred.
+        sample: How much inference looks at.
         infer_types: False reads inferred columns of textual formats as strings.
         evolution: What an unknown column does.
         rescued_column: Name of the rescued data column, or None.
@@ -91,6 +93,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     backfill_interval: timedelta | None = None
     fetch_parallelism: int = 1
     path_rewrites: tuple[Rewrite, ...] = ()
+    sample: SampleLimits = SampleLimits()
 
     def __repr__(self) -> str:
         """Give the place without the secrets that a URI may hold."""

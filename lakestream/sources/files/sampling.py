@@ -14,7 +14,8 @@ from lakestream.errors import (
 )
 from lakestream.formats.base import Fit, Format, Sample
 from lakestream.formats.codec import decompress, suffix_of
-from lakestream.limits import MAX_WHOLE_FILE_BYTES, SAMPLE_BYTES, SAMPLE_FILES
+from lakestream.limits import MAX_WHOLE_FILE_BYTES
+from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.storage.base import ObjectInfo, ReadStore
 
 #: Of a file above this only the beginning is read, unless the format needs it whole.
@@ -26,11 +27,12 @@ _REUSED_BYTES: Final = 32 * 2**20
 
 
 class Sampler:
-    """Reads samples within ``SAMPLE_FILES`` and ``SAMPLE_BYTES``.
+    """Reads samples within limits.
 
     Args:
         store: Where from.
         reader: The format, which says whether it needs whole and decompressed files.
+        limits: How many files, and how much of them.
 
     Attributes:
         kept: Bytes of whole files by version, as stored, for the first batch's reads.
@@ -38,7 +40,8 @@ class Sampler:
         has_content: Whether one of them is not empty.
     """
 
-    def __init__(self, store: ReadStore, reader: Format) -> None:
+    def __init__(self, store: ReadStore, reader: Format, limits: SampleLimits) -> None:
+        self._limits = limits
         self._store = store
         self._format = reader
         self.kept: dict[ObjectInfo, bytes] = {}
@@ -59,7 +62,7 @@ class Sampler:
     def choose(self, infos: Iterable[ObjectInfo]) -> list[ObjectInfo]:
         """Pick the newest files that fit the limits; one always does."""
         newest = heapq.nlargest(
-            SAMPLE_FILES, self._noted(infos), key=lambda each: (each.modified, each.key)
+            self._limits.files, self._noted(infos), key=lambda each: (each.modified, each.key)
         )
         chosen: list[ObjectInfo] = []
         size_bytes = 0
@@ -67,7 +70,7 @@ class Sampler:
             cost = self._end(info)
             if cost > MAX_WHOLE_FILE_BYTES:
                 continue
-            if chosen and size_bytes + cost > SAMPLE_BYTES:
+            if chosen and size_bytes + cost > self._limits.bytes:
                 break
             size_bytes += cost
             chosen.append(info)
