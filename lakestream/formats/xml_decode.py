@@ -62,23 +62,29 @@ class RowGatherer:
         yield from self._flush()
 
     def _take(self, chunk: FileChunk) -> Iterator[Block]:
-        self._feed = self._feed or self._open_file(chunk.file)
-        try:
-            rows = self._feed(chunk.data, chunk.last)
-        except BadFileError as error:
-            self._fail(chunk.file, error)
-            self._failed = chunk.file.index
+        feed = self._feed = self._feed or self._open_file(chunk.file)
+        end = max(len(chunk.data), 1)
+        for at in range(0, end, _BLOCK_BYTES):
+            is_last = chunk.last and at + _BLOCK_BYTES >= end
+            try:
+                rows = feed(chunk.data[at : at + _BLOCK_BYTES], is_last)
+            except BadFileError as error:
+                self._fail(chunk.file, error)
+                self._failed = chunk.file.index
+                return
+            for row in rows:
+                yield from self._add(chunk.file, row)
+
+    def _add(self, file: InputFile, row: XmlRow) -> Iterator[Block]:
+        if row.overlong:
+            yield from self._flush()
+            part = Part(file, row.line, 1)
+            yield Block(row.raw[:KEPT_OF_OVERSIZED], [part], overlong=True)
             return
-        for row in rows:
-            if row.overlong:
-                yield from self._flush()
-                part = Part(chunk.file, row.line, 1)
-                yield Block(row.raw[:KEPT_OF_OVERSIZED], [part], overlong=True)
-                continue
-            self._rows.append((chunk.file, row))
-            self._size += len(row.raw)
-            if self._size >= _BLOCK_BYTES:
-                yield from self._flush()
+        self._rows.append((file, row))
+        self._size += len(row.raw)
+        if self._size >= _BLOCK_BYTES:
+            yield from self._flush()
 
     def _fail(self, file: InputFile, failure: LakestreamError) -> None:
         """Leave out what is still gathered of a file that cannot be read on."""

@@ -12,13 +12,15 @@ from dataclasses import dataclass
 from typing import Final
 
 from lakestream.errors import BadFileError
-from lakestream.limits import MAX_RECORD_BYTES
+from lakestream.limits import MAX_DEPTH, MAX_RECORD_BYTES
 
 #: What stands between a tag's name and its end; "<" never does.
 ATTRIBUTES: Final = re.compile(rb"""(?:[^"'<>]++|"[^"<]*+"|'[^'<]*+')*+""")
 _ENDS: Final = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 #: Bytes of a tag's name, with its prefix.
 _MAX_NAME: Final = 2**12
+#: Rows within a row that is still open; more are taken for rows of their own.
+_MAX_INNER: Final = 100_000
 _ANY_TAG: Final = re.compile(rb"<[A-Za-z_:\x80-\xff]")
 
 
@@ -109,19 +111,26 @@ class RowScanner:
                 )
             self._position = match.end()
             return True
+        return self._take_tag(match, last=last)
+
+    def _take_tag(self, match: re.Match[bytes], *, last: bool) -> bool:
+        """Open or close a row, or give one without content; False when the tag has no end yet."""
+        buffer = self._buffer
         end = ATTRIBUTES.match(buffer, match.end()).end()  # type: ignore[union-attr] # it matches nothing too
         is_whole = buffer[end : end + 1] == b">"
-        may_end = buffer.find(b"<", end) < 0 and len(buffer) - match.start() <= MAX_RECORD_BYTES
-        if not is_whole and not last and may_end:
+        is_short = len(buffer) - match.start() <= MAX_RECORD_BYTES
+        if not is_whole and not last and is_short and buffer.find(b"<", end) < 0:
             self._position = match.start()
             return False
         self._position = end + is_whole
-        if mark.startswith(b"</"):
+        if match[0].startswith(b"</"):
             self._close(self._position)
         elif is_whole and buffer[end - 1 : end] == b"/":
             self._add(match.start(), self._position)
         else:
             self._starts.append(match.start())
+        if len(self._starts) > MAX_DEPTH or len(self._inner) > _MAX_INNER:
+            self._take_broken(self._position)
         return True
 
     def _close(self, end: int) -> None:

@@ -138,6 +138,23 @@ def test_p10_record_when_it_has_too_many_tags_then_bad(monkeypatch: pytest.Monke
     assert found.counts[0] == 1
 
 
+@pytest.mark.parametrize(
+    ("unit", "found"), [(b"<r>", 50_000), (b"<r><r/>", 100_000), (b"<r/>", 50_000)]
+)
+def test_p10_rows_when_opened_without_end_then_memory_stays_bounded(
+    unit: bytes, found: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakestream.formats.xml_rows._MAX_INNER", 1_000)
+    scanner = RowScanner("r", any_prefix=False, where="x")
+    begin = b"<r>" if unit == b"<r/>" else b""
+    rows, kept = len(scanner.feed(begin, last=False)), 0
+    for at in range(50):
+        rows += len(scanner.feed(unit * 1_000, last=at == 49))
+        kept = max(kept, len(scanner._starts) + len(scanner._inner))
+    assert kept <= 1_001 + MAX_DEPTH
+    assert rows == found + len(begin[:1])
+
+
 @pytest.mark.parametrize("begin", [b"<r>", b"<r><r>x</r>", b"<r><b>", b"<r q='", b"<r "])
 def test_record_when_over_the_limit_then_bad_and_the_next_is_read(
     begin: bytes, monkeypatch: pytest.MonkeyPatch
