@@ -317,16 +317,20 @@ def test_schema_when_files_brought_a_column_then_history_tells_which_and_when() 
 def test_schema_when_diffed_then_tells_what_waiting_files_hold_and_writes_nothing() -> None:
     assert "BIGINT" in lakestream("schema", "pipeline:orders").stdout
     assert not Path("lake").exists()
+    Path("landing/w.json").write_text('{"id": 0, "note": "x", "sum": 0.5}\n')
     lakestream("run", "pipeline:orders")
     for each in Path("landing").iterdir():
         each.unlink()
-    Path("landing/c.json").write_text('{"id": "four", "city": "Graz"}\n')
+    Path("landing/c.json").write_text('{"id": "four", "city": "Graz", "note": 7, "sum": 1}\n')
     before = sorted(Path("lake").rglob("*"))
 
     shown = lakestream("schema", "pipeline:orders", "--diff").stdout
 
     assert "+ city STRING: is added by the batch that brings it" in shown
     assert "~ id BIGINT -> STRING: values that do not fit are rescued" in shown
+    assert "- price BIGINT: is null in rows of files without it" in shown
+    assert "note" not in shown
+    assert "sum" not in shown
     assert sorted(Path("lake").rglob("*")) == before
 
 

@@ -10,6 +10,8 @@ import msgspec
 
 from lakestream.errors import ConfigError
 from lakestream.formats.base import UnknownFields
+from lakestream.formats.infer import merge_kinds, settled
+from lakestream.formats.schema import widened
 from lakestream.plan import types as t
 from lakestream.plan.schema_diff import SchemaChange, schema_changes
 from lakestream.sources.files.inference import infer_columns
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from lakestream.sources.files.description import FilesDescription
     from lakestream.storage.base import ObjectInfo, ReadStore
 
-_EMPTY: Final = t.Struct(())
+_TEXTUAL: Final = frozenset({"json", "csv", "xml"})
 _ADDED: Final[dict[UnknownFields, str]] = {
     "evolve": "is added by the batch that brings it",
     "rescue": "goes to the rescued data column",
@@ -170,7 +172,11 @@ def _findings(
     rescued = description.rescued_column is not None
     keys = {name: set[str]() for name in seen.partitions.names}
     grown = with_new_keys(description, columns, keys)
-    for change in schema_changes(_columns(columns), _columns(seen)):
+    have = _columns(columns)
+    textual = description.format.name in _TEXTUAL
+    found = _as_stored(have, _columns(seen), textual=textual)
+    assert isinstance(found, t.Struct)  # noqa: S101 - a struct stays one
+    for change in schema_changes(have, found):
         match change.kind:
             case "added" if seen.partitions.get(change.path) is not None and (
                 grown.partitions.get(change.path) is None
@@ -183,6 +189,35 @@ def _findings(
             case "retyped":
                 effect = f"values that do not fit are {'rescued' if rescued else 'null'}"
         yield SchemaFinding(change, effect)
+
+
+def _as_stored(stored: t.SparkType, seen: t.SparkType, *, textual: bool) -> t.SparkType:
+    """Give what was seen, with the stored type wherever that takes all values of the seen one.
+
+    Args:
+        stored: The type in the schema.
+        seen: What was inferred from some files, which may be narrower by chance.
+        textual: Whether values are read from text, by the column's type.
+    """
+    match stored, seen:
+        case t.Struct(), t.Struct():
+            old = {name.casefold(): kind for name, kind in stored.fields}
+            return t.Struct(
+                tuple(
+                    (name, _as_stored(old.get(name.casefold(), kind), kind, textual=textual))
+                    for name, kind in seen.fields
+                )
+            )
+        case t.Array(have), t.Array(kind):
+            return t.Array(_as_stored(have, kind, textual=textual))
+        case t.Map(key, have), t.Map(seen_key, kind):
+            return t.Map(
+                _as_stored(key, seen_key, textual=textual), _as_stored(have, kind, textual=textual)
+            )
+        case _:
+            holds = widened(seen, stored) == stored
+            holds = holds or (textual and settled(merge_kinds(seen, stored)) == stored)
+            return stored if holds else seen
 
 
 def _columns(layout: Layout) -> t.Struct:
