@@ -28,6 +28,9 @@ _CREDENTIALS: Final = "give the credentials of the files' store, or rely on the 
 _AT_ONCE: Final = "Spark takes files away at once; here they stay for some time after their commit"
 _CLEAN: Final = 'use format("cloudFiles") with cloudFiles.cleanSource'
 
+#: A setting of the session there.
+_SAMPLE: Final = "spark.databricks.cloudFiles.schemaInference.sampleSize"
+
 #: Options of Auto Loader alone.
 AUTO_LOADER: Final = (
     Row("cloudFiles.format", "format"),
@@ -61,6 +64,13 @@ AUTO_LOADER: Final = (
     Row("cloudFiles.schemaEvolutionMode", "schema_evolution", snake_case),
     Row("cloudFiles.schemaHints", "schema_hints"),
     Row("cloudFiles.rescuedDataColumn", "rescued_data_column"),
+    Row(f"{_SAMPLE}.numFiles", "schema_inference_max_files", number),
+    Row(
+        f"{_SAMPLE}.numBytes",
+        "schema_inference_max_bytes",
+        size,
+        why="64 MB unless it is given, where Auto Loader has 50 GB",
+    ),
     Row("cloudFiles.useIncrementalListing", only=("false", "auto"), why=NOT_BUILT),
     Row(
         "cloudFiles.useNotifications",
@@ -338,8 +348,6 @@ DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (
     Row("min_age", "min_age"),
-    Row("schema_inference_max_files", "schema_inference_max_files", number),
-    Row("schema_inference_max_bytes", "schema_inference_max_bytes", size),
     Row("max_bad_records", "max_bad_records", number),
     Row("max_bad_ratio", "max_bad_ratio", fraction),
     Row("metadata_column", "metadata_column"),

@@ -22,7 +22,7 @@ _INSTEAD: Final = {
     "spark.hadoop.": 'give the store\'s options to the reader: .option("aws_region", ...)',
     "spark.sql.session.timeZone": "there is one time zone, UTC; convert where another is meant",
     "spark.sql.streaming.checkpointLocation": "give checkpoint= to @ls.streaming_table",
-    "spark.databricks.cloudFiles.": "give the typed option to the reader",
+    "spark.databricks.cloudFiles.": "give it as an option to the reader",
 }
 _METHODS: Final = {
     "catalog": "there is no catalogue; a table goes by its path",

@@ -143,6 +143,10 @@ def test_session_when_built_as_in_tutorials_then_it_is_the_one() -> None:
         ("spark.hadoop.fs.s3a.access.key", "give the store's options to the reader"),
         ("spark.sql.session.timeZone", "there is one time zone, UTC"),
         ("spark.sql.caseSensitive", "leave it out"),
+        (
+            "spark.databricks.cloudFiles.schemaInference.sampleSize.numFiles",
+            "give it as an option to the reader",
+        ),
     ],
 )
 def test_setting_when_it_might_change_rows_then_refused_without_its_value(
