@@ -122,8 +122,14 @@ AUTO_LOADER: Final = (
         why="a connection string is a secret that would stand in the code",
         instead="give azure_account_name, and azure_account_key or azure_sas_key by ls.env",
     ),
-    Row("cloudFiles.resourceGroup", why=NOT_BUILT),
-    Row("cloudFiles.subscriptionId", why=NOT_BUILT),
+    *(
+        Row(
+            f"cloudFiles.{name}",
+            why="queues are made before a stream, not by it",
+            instead="give the storage account to the Terraform module of infra/azure",
+        )
+        for name in ("resourceGroup", "subscriptionId")
+    ),
     Row("cloudFiles.projectId", why=NOT_BUILT),
     *(
         Row(
