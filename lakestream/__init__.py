@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from lakestream.read_delta import read_delta, table
     from lakestream.read_files import read_files
     from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
+    from lakestream.sources.files.notifications.pubsub import PubSubSubscription
     from lakestream.sources.files.notifications.sqs import SqsQueue
     from lakestream.sql.sql_text import sql
     from lakestream.storage.location import env
@@ -41,6 +42,7 @@ __all__ = [
     "AzureStorageQueue",
     "LakestreamError",
     "NotificationSetup",
+    "PubSubSubscription",
     "QueryProgress",
     "SqsQueue",
     "Stream",
@@ -63,6 +65,7 @@ _HOMES: Final = {
     "AzureStorageQueue": "lakestream.sources.files.notifications.azure_queue",
     "LakestreamError": "lakestream.errors",
     "NotificationSetup": "lakestream.provisioning.setup",
+    "PubSubSubscription": "lakestream.sources.files.notifications.pubsub",
     "QueryProgress": "lakestream.query.progress",
     "SqsQueue": "lakestream.sources.files.notifications.sqs",
     "Stream": "lakestream.stream",

@@ -284,7 +284,7 @@ def read_files(
             of any other scheme takes; values may be ``ls.env``. See docs/storage.md.
         filesystem: An fsspec filesystem to read through, in place of ``storage_options``.
         notifications: The queue that the store tells of new files: ``ls.SqsQueue(url)``,
-            ``ls.AzureStorageQueue(url)``. The
+            ``ls.AzureStorageQueue(url)``, ``ls.PubSubSubscription(name)``. The
             place is then listed at the first start, and after that each ``backfill_interval``.
         backfill_interval: Between listings beside a queue, for what no message told; None is
             never again. Without ``notifications`` it says nothing.

@@ -20,6 +20,7 @@ from lakestream.spark.option_values import (
     size,
     snake_case,
     sqs_queue,
+    subscription,
     switch,
 )
 
@@ -85,7 +86,12 @@ AUTO_LOADER: Final = (
         azure_queue,
         why="in the account of `azure_account_name`; the whole URL may be given, too",
     ),
-    Row("cloudFiles.subscription", why=NOT_BUILT),
+    Row(
+        "cloudFiles.subscription",
+        "notifications",
+        subscription,
+        why="with its project: `projects/<project>/subscriptions/<name>`",
+    ),
     Row("cloudFiles.fetchParallelism", "fetch_parallelism", number),
     Row("cloudFiles.pathRewrites", "path_rewrites", mapping),
     Row(
@@ -130,7 +136,11 @@ AUTO_LOADER: Final = (
         )
         for name in ("resourceGroup", "subscriptionId")
     ),
-    Row("cloudFiles.projectId", why=NOT_BUILT),
+    Row(
+        "cloudFiles.projectId",
+        why="a subscription is named with its project",
+        instead="write projects/<project>/subscriptions/<name> in cloudFiles.subscription",
+    ),
     *(
         Row(
             f"cloudFiles.{name}",

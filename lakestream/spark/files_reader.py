@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 #: Formats whose values are texts, so that their types may be inferred or not.
 _TEXTUAL: Final = frozenset({"json", "csv", "xml"})
 _USE_QUEUE: Final = "cloudfiles.usenotifications"
-_QUEUES: Final = frozenset({"cloudfiles.queuename", "cloudfiles.queueurl"})
+_QUEUES: Final = frozenset({
+    "cloudfiles.queuename", "cloudfiles.queueurl", "cloudfiles.subscription",
+})  # fmt: skip
 #: Formats with columns of their own.
 _FIXED: Final = frozenset({"text", "binaryFile"})
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
+    from lakestream.sources.files.notifications.pubsub import PubSubSubscription
     from lakestream.sources.files.notifications.sqs import SqsQueue
     from lakestream.storage.location import EnvPath
 
@@ -82,3 +83,10 @@ def azure_queue(value: str | EnvPath) -> AzureStorageQueue:
     from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
 
     return AzureStorageQueue(value)
+
+
+def subscription(value: str) -> PubSubSubscription:
+    """Take it as the name of a Pub/Sub subscription."""
+    from lakestream.sources.files.notifications.pubsub import PubSubSubscription
+
+    return PubSubSubscription(value)

@@ -232,6 +232,14 @@ class StorageOptions(msgspec.Struct, frozen=True):
         """
         return self._of_store("az")
 
+    def for_google(self) -> dict[str, str]:
+        """Give Google's options under their canonical names (``google_service_account``).
+
+        Raises:
+            EnvironmentNotSetError: A value stands for a variable that is not set.
+        """
+        return self._of_store("gs")
+
     @property
     def allows_http(self) -> bool:
         """Whether ``allow_http`` is on: without it nothing is asked without TLS."""

@@ -24,9 +24,11 @@ from lakestream.spark.option_values import switch
 #: Given by the builder itself, not as options.
 BUILDER: Final = {"path", "schema", "format_options"}
 QUEUE: Final = "https://sqs.eu-west-1.amazonaws.com/1/orders"
+SUBSCRIPTION: Final = "projects/corp/subscriptions/orders"
 #: Options that name other kinds of queues.
 QUEUES: Final[dict[str, tuple[str, object]]] = {
     "cloudFiles.queueName": ("orders", ls.AzureStorageQueue("orders")),
+    "cloudFiles.subscription": (SUBSCRIPTION, ls.PubSubSubscription(SUBSCRIPTION)),
 }
 AVRO: Final = '{"type": "record", "name": "r", "fields": [{"name": "id", "type": "long"}]}'
 #: For each typed option but the switches a text that Spark code may give, and its typed value.

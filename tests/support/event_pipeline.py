@@ -24,12 +24,17 @@ from lakestream.streaming_table import StreamingTable
 from lakestream.testing import check_exactly_once
 from support.aws_events import EventLake
 from support.azure_events import AzureLake
+from support.gcs_events import GcsLake
 
 _KILLED = 137
 _ROWS = 3
 #: Events that come twice, never, and only after those of the next round.
 _TWICE, _LOST, _LATE = 0.10, 0.05, 0.05
-_QUEUES: Final = {"azure": ls.AzureStorageQueue, "sqs": ls.SqsQueue}
+_QUEUES: Final = {
+    "azure": ls.AzureStorageQueue,
+    "pubsub": ls.PubSubSubscription,
+    "sqs": ls.SqsQueue,
+}
 
 
 def make_table(declared: Mapping[str, Any]) -> StreamingTable:
@@ -66,7 +71,7 @@ class EventPipeline:
     """
 
     folder: Path
-    lake: EventLake | AzureLake
+    lake: EventLake | AzureLake | GcsLake
     random: random.Random
     lost: int = 0
     twice: int = 0
