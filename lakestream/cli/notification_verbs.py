@@ -26,6 +26,12 @@ _TableArgument = Annotated[str, typer.Argument(metavar="MODULE:TABLE", help="the
 _ViaOption = Annotated[
     str, typer.Option(help="In AWS, the way of the events: sqs, sns or eventbridge.")
 ]
+_SubscriptionOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="In Azure, the storage account's subscription.")
+]
+_GroupOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="In Azure, its resource group.")
+]
 _TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of each resource.")
 ]
@@ -38,11 +44,13 @@ def plan(
     target: _TableArgument,
     *,
     via: _ViaOption = "sqs",
+    subscription: _SubscriptionOption = None,
+    resource_group: _GroupOption = None,
     tags: _TagOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Tell what would be made, what stands in its way, and what rights are needed."""
-    found = _setup(target, via, tags).plan()
+    found = _setup(target, via, (subscription, resource_group), tags).plan()
     _print_plan(found, as_json=as_json)
     raise typer.Exit(1 if found.conflicts else 0)
 
@@ -52,12 +60,14 @@ def apply(
     target: _TableArgument,
     *,
     via: _ViaOption = "sqs",
+    subscription: _SubscriptionOption = None,
+    resource_group: _GroupOption = None,
     tags: _TagOption = None,
     yes: _YesOption = False,
     as_json: _JsonOption = False,
 ) -> None:
     """Make what is missing and mend what has drifted."""
-    setup = _setup(target, via, tags)
+    setup = _setup(target, via, (subscription, resource_group), tags)
     if not yes:
         _refuse_json(as_json=as_json)
         found = setup.plan()
@@ -78,10 +88,14 @@ def list_resources(
     target: _TableArgument,
     *,
     via: _ViaOption = "sqs",
+    subscription: _SubscriptionOption = None,
+    resource_group: _GroupOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Show what is there for a table."""
-    _print_resources(_setup(target, via, None).list(), as_json=as_json)
+    _print_resources(
+        _setup(target, via, (subscription, resource_group), None).list(), as_json=as_json
+    )
 
 
 @app.command()
@@ -89,11 +103,13 @@ def destroy(
     target: _TableArgument,
     *,
     via: _ViaOption = "sqs",
+    subscription: _SubscriptionOption = None,
+    resource_group: _GroupOption = None,
     yes: _YesOption = False,
     as_json: _JsonOption = False,
 ) -> None:
     """Remove what carries the table's tag, with the messages that wait."""
-    setup = _setup(target, via, None)
+    setup = _setup(target, via, (subscription, resource_group), None)
     if not yes:
         _refuse_json(as_json=as_json)
         found = setup.list()
@@ -109,7 +125,9 @@ def destroy(
         OUT.print(f"removed {counted(len(removed), 'resource')}")
 
 
-def _setup(target: str, via: str, tags: list[str] | None) -> NotificationSetup:
+def _setup(
+    target: str, via: str, group: tuple[str | None, str | None], tags: list[str] | None
+) -> NotificationSetup:
     from lakestream.provisioning.setup import NotificationSetup
 
     split = [each.partition("=") for each in tags or ()]
@@ -118,6 +136,8 @@ def _setup(target: str, via: str, tags: list[str] | None) -> NotificationSetup:
     return NotificationSetup(
         load_table(target),
         via=cast("Via", via),
+        subscription_id=group[0],
+        resource_group=group[1],
         resource_tags={key: value for key, _, value in split},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final, get_args
 
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from lakestream.streaming_table import StreamingTable
 
 
+#: Letters of an id or a name: what goes into a path leads nowhere else.
+_GROUP: Final = re.compile(r"[\w().-]{0,89}[\w()-]")
+
+
 class NotificationSetup:
     """The queue that tells a streaming table of new files, and all that fills it.
 
@@ -26,12 +31,15 @@ class NotificationSetup:
     Args:
         table: The table; it need not have run.
         via: In AWS, the way of the events: ``sqs`` (straight), ``sns`` or ``eventbridge``.
+        subscription_id: In Azure, the subscription of the storage account.
+        resource_group: In Azure, its resource group.
         resource_tags: Tags of each resource, beside ``lakestream-stream`` and
             ``lakestream-table``.
 
     Raises:
-        ConfigError: The table reads no files, or a tag that clouds do not take.
-        UnsupportedOptionError: The files are not in S3.
+        ConfigError: The table reads no files, a tag that clouds do not take, or in Azure no
+            subscription and resource group.
+        UnsupportedOptionError: The files are not in S3 or Azure.
         EnvironmentNotSetError: A path stands for a variable that is not set.
     """
 
@@ -40,6 +48,8 @@ class NotificationSetup:
         table: StreamingTable,
         *,
         via: Via = "sqs",
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
         resource_tags: Mapping[str, str] | None = None,
     ) -> None:
         if via not in get_args(Via):
@@ -51,6 +61,7 @@ class NotificationSetup:
         self._target: Final[Target] = target_of(
             table.definition, self._files, dict(resource_tags or {})
         )
+        self._group: Final = _group(self._target, subscription_id, resource_group)
 
     @property
     def name(self) -> str:
@@ -103,9 +114,15 @@ class NotificationSetup:
 
     @functools.cached_property
     def _site(self) -> Site:
+        options = self._files.storage_options
+        if self._group is not None:
+            from lakestream.provisioning.azure import azure_site
+            from lakestream.provisioning.azure_session import open_arm
+
+            return azure_site(self._target, options, open_arm(options), self._group)
         from lakestream.provisioning.aws import aws_site
 
-        return aws_site(self._target, self._files.storage_options, self._via, SYSTEM_CLOCK)
+        return aws_site(self._target, options, self._via, SYSTEM_CLOCK)
 
 
 def _files_of(table: StreamingTable) -> FilesDescription:
@@ -117,3 +134,17 @@ def _files_of(table: StreamingTable) -> FilesDescription:
         where=f"streaming table {table.name!r}",
         fix="name the table that reads them: only files are told of by queues",
     )
+
+
+def _group(target: Target, subscription_id: str | None, resource_group: str | None) -> str | None:
+    """Give the resource group's id; None outside Azure."""
+    if target.uri.startswith("s3://"):
+        return None
+    for name, value in (("subscription_id", subscription_id), ("resource_group", resource_group)):
+        if not value or not _GROUP.fullmatch(value):
+            raise ConfigError(
+                f"Azure needs the {name} of the storage account",
+                where=target.uri,
+                fix="give subscription_id and resource_group (--subscription, --resource-group)",
+            )
+    return f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}"

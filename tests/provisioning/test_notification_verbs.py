@@ -78,10 +78,18 @@ def table_of(path: str) -> StreamingTable:
     return orders
 
 
-@pytest.mark.parametrize("path", ["landing/orders", "az://landing/orders", "gs://landing/orders"])
-def test_setup_when_the_files_are_not_in_s3_then_refused_with_the_way_out(path: str) -> None:
+@pytest.mark.parametrize("path", ["landing/orders", "gs://landing/orders"])
+def test_setup_when_no_cloud_of_ours_has_the_files_then_refused_with_the_way_out(path: str) -> None:
     with pytest.raises(UnsupportedOptionError, match="infra/"):
         NotificationSetup(table_of(path))
+
+
+@pytest.mark.parametrize("given", [{}, {"subscription_id": "s"}, {"subscription_id": "a/b"}])
+def test_setup_when_azure_is_not_told_where_then_refused(given: dict[str, str]) -> None:
+    table = table_of("az://landing/orders")
+    with pytest.raises(ConfigError, match="--resource-group"):
+        NotificationSetup(table, **given)  # type: ignore[arg-type] # texts, by name
+    NotificationSetup(table, subscription_id="0-1", resource_group="lake.(x)")
 
 
 def test_setup_when_the_table_reads_no_files_then_refused() -> None:
