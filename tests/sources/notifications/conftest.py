@@ -5,13 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support import pubsub_emulator
+from support import pubsub_double, pubsub_emulator
 from support.gcs_double import GcsServer
 from support.gcs_events import GcsLake
 
 
-@pytest.fixture(scope="session")
-def pubsub_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+@pytest.fixture(scope="session", params=["double", "emulator"])
+def pubsub_host(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    if request.param == "double":
+        with pubsub_double.serving() as host:
+            yield host
+        return
     command = pubsub_emulator.program()
     if command is None:
         pytest.skip("Google's Pub/Sub emulator, of the Google Cloud SDK, is not here")

@@ -1,4 +1,4 @@
-"""A Pub/Sub subscription as discovery uses it, on Google's emulator."""
+"""A Pub/Sub subscription as discovery uses it, on a double and on Google's emulator."""
 
 from __future__ import annotations
 
