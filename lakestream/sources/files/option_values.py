@@ -219,7 +219,7 @@ def checked_queue(queue: Queue | None) -> Queue | None:
     raise ConfigError(
         f"notifications cannot be a {type(queue).__name__}",
         where=WHERE,
-        fix="give the queue with its kind: ls.SqsQueue(url)",
+        fix="give the queue with its kind, such as ls.SqsQueue(url) or ls.AzureStorageQueue(url)",
     )
 
 
