@@ -130,6 +130,8 @@ def test_ledger_entry_when_written_then_these_are_its_columns_and_footer(store: 
     assert table["mtime"].cast(pa.int64()).to_pylist() == [5, 7]
     assert table["discovered_at"].to_pylist() == [found_at, found_at]
     assert ledger_rows.IGNORED == "existing"
+    assert ledger_rows.NOTIFIED == "notification"
+    assert ledger_rows.RESCUED == "backfill"
 
 
 def test_offset_of_files_when_written_then_it_has_auto_loaders_names() -> None:

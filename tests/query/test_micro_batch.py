@@ -132,6 +132,19 @@ def test_digest_when_anything_that_a_batch_reads_differs_then_it_differs(runner:
     assert len(items) == 1
 
 
+def test_digest_when_an_item_is_no_utf_8_then_it_is_made_all_the_same(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (reader,) = runner.query.readers.values()
+    ends = runner.lines.latest()
+    found = set()
+    for item in ("\udcff", "\udcfe"):
+        monkeypatch.setattr(reader, "digest_items", lambda _start, _end, item=item: [item])
+        found.add(runner.lines._digest(0, ends))
+
+    assert len(found) == 2
+
+
 def test_digest_when_there_are_two_sources_then_their_order_does_not_count(
     runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -325,6 +338,21 @@ def test_commit_log_when_the_plan_is_gone_then_fenced_and_nothing_is_written(
     assert runner.query.commits.ids() == []
 
 
+@pytest.mark.parametrize(("told", "logged"), [({"nextWatermarkMs": 7}, 7), ({}, 0)])
+def test_commit_log_when_written_then_with_the_watermark_that_the_commit_tells(
+    runner: Runner, told: dict[str, object], logged: int
+) -> None:
+    plan, inspection, attempt = runner.opened()
+    runner.lines.sink_commit(plan, attempt, inspection)
+    receipt = runner.lines._own_receipt(plan)
+    rest = {key: value for key, value in receipt.metadata.items() if key != "nextWatermarkMs"}
+    runner.lines.commit_log(plan, replace(receipt, metadata={**rest, **told}))
+
+    entry = runner.query.commits.read(0)
+    assert entry is not None
+    assert entry.next_watermark_ms == logged
+
+
 @pytest.mark.parametrize("stored", ["another", "none", "the same"])
 def test_commit_log_when_an_entry_stands_then_it_must_name_the_same_version(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, stored: str
@@ -354,6 +382,16 @@ def test_commit_when_the_tables_log_does_not_show_it_then_the_table_is_damaged(
 
     with pytest.raises(SinkDamagedError, match="does not show it"):
         runner.batch()
+
+
+def test_pause_when_thrown_with_the_runs_own_dice_then_half_of_the_longest_to_all_of_it(
+    runner: Runner,
+) -> None:
+    before = runner.query.clock.now()
+    runner.lines._back_off(0)
+    paused = (runner.query.clock.now() - before).total_seconds()
+
+    assert 0.5 <= paused / micro_batch._FIRST_BACKOFF_S <= 1
 
 
 @pytest.mark.parametrize("place", ["inspect", "read"])

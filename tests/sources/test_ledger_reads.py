@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 from arro3.core import RecordBatch
 
+from lakestream.checkpoint import parquet_bytes
 from lakestream.checkpoint.parquet_bytes import encode
 from lakestream.errors import CheckpointCorruptError, CommitConflictError, StorageUnavailableError
 from lakestream.sources.base import ReadLimit
@@ -297,6 +298,62 @@ def test_entry_when_in_several_groups_then_all_of_it_is_read(store: Watched) -> 
 
     assert ledger.last_seq == 2
     assert _seqs(ledger, -1, 2) == [0, 1, 2]
+
+
+@pytest.fixture
+def pairs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Decode entries two rows at a time, as those of more than 65,536 rows come in several."""
+    monkeypatch.setattr(parquet_bytes, "_BATCH_ROWS", 2)
+
+
+@pytest.mark.usefixtures("pairs")
+@pytest.mark.parametrize("seqs", [(0, 1, 2, 3, 4), (0, 1, 2)])
+def test_entry_when_it_comes_in_several_batches_then_all_of_it_is_read(
+    store: Watched, seqs: tuple[int, ...]
+) -> None:
+    ledger = Ledger(store, FOLDER)
+    ledger._log.append(0, _entry(*seqs))
+    ledger.refresh()
+
+    assert _seqs(ledger, -1, seqs[-1]) == list(seqs)
+    ledger._cache.clear()
+    assert _seqs(ledger, 0, seqs[-1] - 1) == list(seqs[1:-1])
+
+
+@pytest.mark.usefixtures("pairs")
+@pytest.mark.parametrize("seqs", [(0, 1, 3, 4), (0, 1, 1, 2), (0, 1, 2, 3, 5)])
+def test_entry_when_places_are_missing_between_its_batches_then_corrupt(
+    store: Watched, seqs: tuple[int, ...]
+) -> None:
+    ledger = Ledger(store, FOLDER)
+    ledger._log.append(0, _entry(*seqs))
+
+    with pytest.raises(CheckpointCorruptError, match="places are missing"):
+        ledger.refresh()
+
+
+@pytest.mark.usefixtures("pairs")
+def test_entry_when_merged_and_in_several_batches_then_its_own_rows_are_cut_out(
+    store: Watched,
+) -> None:
+    ledger = _ledger(store, 12)
+    other = _loaded(store)
+    other.merge_due()
+    ledger._cache.clear()
+    ledger._log = other._log
+
+    assert _seqs(ledger, -1, 35) == list(range(36))
+    held = {entry: sum(each.num_rows for each in held) for entry, held in ledger._cache.items()}
+    assert held == dict.fromkeys(range(12), 3)
+    assert all(each.num_rows for held in ledger._cache.values() for each in held)
+
+
+def test_moments_when_one_is_unknown_then_none_there() -> None:
+    batch = RecordBatch.from_arrow(
+        pa.record_batch({"at": pa.array([NOW, None], pa.timestamp("us", "UTC"))})
+    )
+
+    assert ledger_rows.moments(batch, "at") == [NOW, None]
 
 
 def test_files_when_a_time_is_unknown_then_none_and_else_exact_utc() -> None:
