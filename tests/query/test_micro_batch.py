@@ -325,6 +325,19 @@ def test_plan_when_spark_wrote_it_then_its_digest_is_made_and_its_settings_stay(
     assert runner.lines._plan_of(sparks).entry == replace(plan.entry, conf={"spark.x": "y"})
 
 
+def test_commit_log_when_spark_wrote_the_plan_then_its_batch_is_logged(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan, inspection, attempt = runner.opened()
+    runner.lines.sink_commit(plan, attempt, inspection)
+    sparks = replace(plan.entry, plan_digest="")
+    monkeypatch.setattr(runner.query.offsets, "read", lambda _: sparks)
+
+    runner.lines.commit_log(plan, runner.lines._own_receipt(plan))
+
+    assert runner.query.commits.ids() == [0]
+
+
 def test_commit_log_when_the_plan_is_gone_then_fenced_and_nothing_is_written(
     pipeline: Pipeline, runner: Runner
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
@@ -24,6 +24,7 @@ from lakestream.storage.base import LogStore
 
 FOLDER = "sources/s/files"
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
+DAY = timedelta(days=1)
 _names = itertools.count()
 
 
@@ -333,19 +334,85 @@ def test_entry_when_places_are_missing_between_its_batches_then_corrupt(
 
 
 @pytest.mark.usefixtures("pairs")
+@pytest.mark.parametrize("rows", [3, 4])
 def test_entry_when_merged_and_in_several_batches_then_its_own_rows_are_cut_out(
-    store: Watched,
+    store: Watched, rows: int
 ) -> None:
-    ledger = _ledger(store, 12)
+    ledger = _ledger(store, 24, rows=rows)
     other = _loaded(store)
     other.merge_due()
     ledger._cache.clear()
     ledger._log = other._log
 
-    assert _seqs(ledger, -1, 35) == list(range(36))
+    last = 24 * rows - 1
+    assert _seqs(ledger, -1, last) == list(range(last + 1))
     held = {entry: sum(each.num_rows for each in held) for entry, held in ledger._cache.items()}
-    assert held == dict.fromkeys(range(12), 3)
+    assert held == dict.fromkeys(range(24), rows)
     assert all(each.num_rows for held in ledger._cache.values() for each in held)
+
+
+def _us(moment: datetime) -> int:
+    return ledger_rows.microseconds(moment)
+
+
+def _of_days(*days: int) -> list[Candidate]:
+    """Give files, named by number, that were written so many days after NOW."""
+    return [Candidate(_us(NOW + day * DAY), str(at), 1, None, None) for at, day in enumerate(days)]
+
+
+@pytest.mark.usefixtures("pairs")
+@pytest.mark.parametrize("days", [(0, 9), (9, 0), (9, 0, 0, 0), (0, 0, 0, 9), (0, 9, 0)])
+@pytest.mark.parametrize("told", ["before", "after"])
+def test_known_files_when_some_of_an_entry_expire_then_its_younger_ones_stay(
+    store: Watched, days: tuple[int, ...], told: str
+) -> None:
+    Ledger(store, FOLDER).append(_of_days(*days), via="listing", found_at=NOW)
+    ledger = Ledger(store, FOLDER)
+    if told == "before":
+        ledger.expire(_us(NOW))
+    ledger.refresh()
+    for day in (2, 4, 6):
+        ledger.expire(_us(NOW + day * DAY))
+
+    assert ledger.unseen([str(at) for at in range(len(days))]) == [
+        at for at, day in enumerate(days) if day == 0
+    ]
+
+
+def test_moment_of_expiry_when_it_would_move_by_less_than_a_day_or_back_then_it_stays(
+    store: Watched,
+) -> None:
+    ledger = Ledger(store, FOLDER)
+    ledger.expire(_us(NOW))
+    for other in (NOW - 3 * DAY, NOW - DAY / 2, NOW + DAY / 2):
+        ledger.expire(_us(other))
+        assert ledger.expired_us == _us(NOW)
+    ledger.expire(_us(NOW + DAY))
+    assert ledger.expired_us == _us(NOW + DAY)
+
+
+def test_forgotten_when_there_are_some_then_new_files_are_unseen_too(store: Watched) -> None:
+    ledger = _ledger(store, 2)
+    ledger.forget(["0-1"], after=5)
+    assert set(ledger.forgotten) == {"0-1"}
+    assert ledger.unseen(["0-0", "0-1", "new"]) == [1, 2]
+
+
+def test_forgotten_when_other_files_come_then_it_stays_until_it_comes_itself(
+    store: Watched,
+) -> None:
+    ledger, other = _ledger(store, 2), _loaded(store)
+    ledger.forget(["0-1"], after=5)
+    ledger.forget(["0-1"], after=3)
+    assert ledger._forgotten == {"0-1": 5}
+    other.append(_candidates("x", "1-0"), via="listing", found_at=NOW)
+    ledger.refresh()
+    assert set(ledger.forgotten) == {"0-1"}
+    other.forget(["0-1"], after=6)
+    other.append(_candidates("0-1"), via="listing", found_at=NOW)
+    ledger.refresh()
+    assert not ledger.forgotten
+    assert ledger.unseen(["0-1"]) == []
 
 
 def test_moments_when_one_is_unknown_then_none_there() -> None:
