@@ -76,6 +76,17 @@ def test_progress_when_a_batch_ends_then_it_times_sparks_lines(runner: Runner) -
     }
 
 
+def test_progress_when_a_batch_follows_another_then_its_rate_is_from_that_ones_start(
+    pipeline: Pipeline, runner: Runner
+) -> None:
+    runner.batch()
+    runner.query.clock.advance(10)
+    pipeline.land("b.json", *({"id": number} for number in range(20)))
+    runner.lines.discover()
+
+    assert runner.batch()["inputRowsPerSecond"] == 2.0
+
+
 def test_commit_when_made_then_the_table_says_whose_it_is_and_the_log_says_the_same(
     pipeline: Pipeline, runner: Runner
 ) -> None:
