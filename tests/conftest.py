@@ -8,27 +8,15 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from support import azurite, gcs_double
 from support.azurite import AzuriteServer
 from support.gcs_double import GcsServer
+from support.moto import MotoServer
 
 pytest_plugins = ["support.required_legs"]
-
-
-@dataclass(frozen=True)
-class MotoServer:
-    """A running S3 server with one empty bucket.
-
-    ``options`` are storage options; tests share the bucket and keep to prefixes of their own.
-    """
-
-    endpoint: str
-    bucket: str
-    options: dict[str, str]
 
 
 @pytest.fixture(scope="session")

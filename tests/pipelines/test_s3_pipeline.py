@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import boto3
 import pytest
-from conftest import MotoServer
+from support.moto import MotoServer
 
 import lakestream as ls
 from lakestream.streaming_table import StreamingTable

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from conftest import MotoServer
+from support.moto import MotoServer
 from support.network_pipeline import NetworkPipeline, breaks_off
 
 from lakestream.errors import AccessDeniedError, StorageUnavailableError

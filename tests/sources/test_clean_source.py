@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import MotoServer
 from support.fault_pipeline import Pipeline
+from support.moto import MotoServer
 
 import lakestream as ls
 from lakestream.errors import ConfigError, StorageUnavailableError

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from conftest import MotoServer
 from support.aws_events import EventLake
+from support.moto import MotoServer
 
 import lakestream as ls
 from lakestream.delta.reading import read_table

@@ -301,7 +301,7 @@ def test_functions_when_public_then_each_has_an_answer_of_spark():
 #: Described by tests/stream; they give no rows that Spark could be asked for.
 OTHER_METHODS = {
     "plan", "struct", "schema", "columns", "dtypes", "isStreaming", "printSchema", "explain",
-    "preview", "mapBatches", "from_source", "from_static",
+    "preview", "mapBatches", "writeStream", "from_source", "from_static",
 }  # fmt: skip
 
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import fsspec
 import pytest
-from conftest import MotoServer
 from support.azurite import AzuriteServer
 from support.gcs_double import GcsServer
+from support.moto import MotoServer
 
 from lakestream.errors import (
     ConfigError,

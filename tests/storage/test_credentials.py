@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from conftest import MotoServer
 from support.cloud_pipeline import ids_in, ids_of, land, make_table
+from support.moto import MotoServer
 
 from lakestream.delta.table import TableAddress, TableHandle, create_table, open_table
 from lakestream.errors import AccessDeniedError

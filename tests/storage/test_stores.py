@@ -11,9 +11,9 @@ import boto3
 import fsspec
 import pytest
 import s3fs
-from conftest import MotoServer
 from support.azurite import ACCOUNT, AzuriteServer
 from support.gcs_double import CARELESS, GcsServer
+from support.moto import MotoServer
 
 from lakestream.errors import ConfigError, StorageUnavailableError, UnsafeLogStoreError
 from lakestream.storage import stores
