@@ -259,7 +259,8 @@ def test_clean_when_the_store_does_not_answer_then_the_query_goes_on_and_it_is_d
     assert told["cleanSourceError"] == "[LS-STORE-006] no answer"
     assert told["numFilesMoved"] == "1"
     assert ("d.json",) in moving.pipeline.rows()
-    assert moving.landed == ["b.json", "d.json"]
+    # c.json is seen to beside b.json, or not begun when that one fails.
+    assert {"b.json", "d.json"} <= set(moving.landed) <= {"b.json", "c.json", "d.json"}
 
     moving.run()
     assert moving.landed == ["d.json"]
