@@ -6,14 +6,24 @@ is rescued and what drifts is decided here, for all of them alike.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Final
+from typing import ClassVar, Final
 
+import msgspec
 from arro3.core import RecordBatch
 
 from lakestream.errors import BadFileError, SchemaInferenceError
-from lakestream.formats.base import DecodedBatch, DecodePlan, InputFile, Outcomes
+from lakestream.formats.bad_records import fail_file
+from lakestream.formats.base import (
+    DecodedBatch,
+    DecodePlan,
+    FileChunk,
+    InputFile,
+    Outcomes,
+    Sample,
+)
 from lakestream.formats.column_layout import Layout, layout_of_header
 from lakestream.formats.fixed_columns import output_schema
 from lakestream.formats.infer import settled
@@ -167,24 +177,104 @@ class FileColumns:
         return pyarrow().array(texts, pyarrow().string())
 
 
-def checked_batches(
-    batches: Iterator[Column], uri: str, name: str, *, validate: bool = True
-) -> Iterator[Column]:
-    """Give the batches that have rows; what a library raises on the way fails the file.
+class OpenedFile(msgspec.Struct, frozen=True):
+    """A file that is held whole, opened by its library.
 
     Args:
-        batches: pyarrow's record batches.
-        uri: The file.
-        name: The format's name, for people.
-        validate: Whether a library of C++ made them from the file's bytes: then text that is not
-            UTF-8 would be undefined behaviour in Rust readers, so all is looked at.
+        columns: What it has.
+        batches: pyarrow's record batches, decoded as they are asked for.
     """
-    while True:
-        with reading(uri, name):
-            batch = next(batches, None)
-            if batch is not None and validate:
-                batch.validate(full=True)
-        if batch is None:
-            return
-        if batch.num_rows:
-            yield batch
+
+    columns: t.Struct
+    batches: Iterator[Column]
+
+
+class WholeFileFormat(ABC):
+    """A format whose files say at their end what they hold, so they come whole; no options.
+
+    A damaged file fails as a whole. There are no bad records: parse modes do not matter.
+    """
+
+    __slots__ = ()
+
+    #: The format's name for people.
+    title: ClassVar[str]
+
+    @abstractmethod
+    def opened(self, data: bytes) -> OpenedFile:
+        """Open a file; what the library raises for damaged bytes is the caller's to map."""
+
+    @property
+    def name(self) -> str:
+        """The format's name."""
+        return self.title.lower()
+
+    @property
+    def whole_files(self) -> bool:
+        """The footer stands at the end."""
+        return True
+
+    @property
+    def compressible(self) -> bool:
+        """These formats compress parts of their own."""
+        return False
+
+    @property
+    def fixed_schema(self) -> t.Struct | None:
+        """The schema is the files' own."""
+        return None
+
+    def options(self) -> Mapping[str, str]:
+        """Give no options: there are none."""
+        return {}
+
+    def infer(self, samples: Iterable[Sample], *, infer_types: bool) -> t.Struct:  # noqa: ARG002 - the files are typed
+        """Merge the files' own schemas, as ``merged`` says; samples that are cut are left out.
+
+        Raises:
+            SchemaInferenceError: No sample is a readable file of the format.
+            SchemaRejectedError: The columns are too many, or nested too deep.
+        """
+        return merged(self._schemas(samples), self.title)
+
+    def decode(
+        self, chunks: Iterable[FileChunk], plan: DecodePlan, outcomes: Outcomes
+    ) -> Iterator[DecodedBatch]:
+        """Decode files as ``Format.decode`` says: memory is the file and one batch of it."""
+        for chunk in chunks:
+            if chunk.failure is not None:
+                fail_file(chunk.file, chunk.failure, outcomes)
+                continue
+            try:
+                yield from self._decoded(chunk, plan, outcomes)
+            except BadFileError as error:
+                fail_file(chunk.file, error, outcomes)
+
+    def _schemas(self, samples: Iterable[Sample]) -> Iterator[t.Struct]:
+        for sample in samples:
+            if not sample.whole:
+                continue
+            try:
+                with reading(sample.uri, self.title):
+                    columns = self.opened(sample.data).columns
+            except BadFileError:
+                continue
+            yield columns
+
+    def _decoded(
+        self, chunk: FileChunk, plan: DecodePlan, outcomes: Outcomes
+    ) -> Iterator[DecodedBatch]:
+        uri = chunk.file.uri
+        with reading(uri, self.title):
+            opened = self.opened(chunk.data)
+        columns = FileColumns(chunk.file, opened.columns, plan, outcomes)
+        while True:
+            with reading(uri, self.title):
+                batch = next(opened.batches, None)
+                if batch is not None:
+                    # Text that is not UTF-8 would be undefined behaviour in Rust readers.
+                    batch.validate(full=True)
+            if batch is None:
+                return
+            if batch.num_rows:
+                yield columns.fit(batch)
