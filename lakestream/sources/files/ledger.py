@@ -168,7 +168,6 @@ class Ledger:
         is a key, or with ``versions`` what ``identity`` makes of key and version.
         """
         known = self._known
-        fresh = [at for at, each in enumerate(identities) if each not in known]
         if self._forgotten:
             forgotten = self._forgotten
             fresh = [
@@ -176,6 +175,8 @@ class Ledger:
                 for at, each in enumerate(identities)
                 if each not in known or identity.key_of(each, versions=self._versions) in forgotten
             ]
+        else:
+            fresh = [at for at, each in enumerate(identities) if each not in known]
         if len(fresh) == len({identities[at] for at in fresh}):
             return fresh
         first = {identities[at]: at for at in reversed(fresh)}
