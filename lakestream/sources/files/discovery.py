@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import ObjectNotFoundError
 from lakestream.sources.files.glob import compile_glob
-from lakestream.sources.files.ledger_rows import MICROSECOND, Candidate, Via, microseconds, values
+from lakestream.sources.files.ledger_rows import (
+    MICROSECOND,
+    Candidate,
+    Via,
+    candidate_of,
+    microseconds,
+    values,
+)
 from lakestream.sources.files.listing import ENTRY_FILES, candidates_of, pages
 from lakestream.sources.files.paths import PathFilter
 from lakestream.storage.pages import page_of
@@ -136,12 +143,9 @@ class Discovery:
 
     def _look_up(self, key: str) -> Candidate | None:
         try:
-            info = self._landing.store.head(key)
+            return candidate_of(self._landing.store.head(key))
         except ObjectNotFoundError:
             return None
-        return Candidate(
-            microseconds(info.modified), info.key, info.size_bytes, info.etag, info.version
-        )
 
     def count_older(self, known: Ledger, oldest_us: int) -> int:
         """Count the files of the source that are older than a moment and were never taken."""

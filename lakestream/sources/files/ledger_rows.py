@@ -53,6 +53,13 @@ class Candidate(NamedTuple):
     version: str | None
 
 
+def candidate_of(info: ObjectInfo) -> Candidate:
+    """Give a file that was looked up as a listing shows it."""
+    return Candidate(
+        microseconds(info.modified), info.key, info.size_bytes, info.etag, info.version
+    )
+
+
 class LedgerFile(msgspec.Struct, frozen=True, gc=False):
     """One row of the ledger."""
 

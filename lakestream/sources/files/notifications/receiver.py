@@ -11,7 +11,7 @@ import msgspec
 
 from lakestream.errors import AccessDeniedError, ObjectNotFoundError
 from lakestream.failpoint import failpoint
-from lakestream.sources.files.ledger_rows import Candidate, microseconds
+from lakestream.sources.files.ledger_rows import Candidate, candidate_of
 from lakestream.sources.files.listing import pages
 from lakestream.sources.files.notifications.base import (
     FileEvent,
@@ -225,11 +225,7 @@ class Receiver:
         found: list[Candidate] = []
         for key, info in zip(fresh, self._heads(fresh), strict=True):
             if info is not None:
-                found.append(
-                    Candidate(
-                        microseconds(info.modified), key, info.size_bytes, info.etag, info.version
-                    )
-                )
+                found.append(candidate_of(info))
             elif self._is_long_ago(named[key].happened_at):
                 report.gone += 1
             else:
