@@ -14,7 +14,7 @@ from lakestream.sources.files.schema_view import SchemaPreview, SchemaVersion
 def schema_history(definition: QueryDefinition, clock: Clock) -> list[SchemaVersion]:
     """Give the schemas that each file source has had, oldest first."""
     with overview.rehearsal(definition, clock) as (query, _):
-        return [version for reader in _file_readers(query) for version in reader.schema_history()]
+        return [version for reader in _file_readers(query) for version in reader.columns.history()]
 
 
 def schema_preview(
@@ -31,10 +31,10 @@ def schema_preview(
         readers = _file_readers(query)
         _check(definition, readers, hints)
         # What is inferred meanwhile is stored in the copy in memory only.
-        stored = [bool(reader.schema_history()) for reader in readers]
+        stored = [bool(reader.columns.history()) for reader in readers]
         execution.discover()
         return [
-            reader.schema_preview(hints, stored=each)
+            reader.columns.preview(hints, stored=each)
             for reader, each in zip(readers, stored, strict=True)
         ]
 

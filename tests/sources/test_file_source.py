@@ -239,7 +239,7 @@ def test_folder_key_when_new_becomes_a_column_in_the_batch_that_brings_it(pipe: 
         (3, 6, "8"),
     ]
     assert dict(pipe.open(schema_hints="zone STRING").schema.fields)["hour"] == t.INT
-    assert [each.cause for each in pipe.open().schema_history()] == ["inferred", "files"]
+    assert [each.cause for each in pipe.open().columns.history()] == ["inferred", "files"]
 
 
 @pytest.mark.parametrize("evolution", ["rescue", "fail_on_new_columns"])
@@ -353,7 +353,7 @@ def test_schema_when_the_sample_is_limited_comes_from_the_newest_files(
     reader.discover()
 
     assert reader.schema.names == ("newest", "newer", "_rescued_data")
-    assert len(pipe.open(rehearse=True).schema_history()) == 1
+    assert len(pipe.open(rehearse=True).columns.history()) == 1
 
 
 def test_schema_when_another_run_stored_one_meanwhile_is_built_on_it(pipe: FilesPipe) -> None:

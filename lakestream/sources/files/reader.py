@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -12,26 +12,24 @@ from lakestream.errors import (
     BadFileError,
     CheckpointCorruptError,
     LakestreamError,
-    SchemaInferenceError,
 )
-from lakestream.formats.base import DecodePlan, Fit, InputFile
-from lakestream.formats.schema import merge_drift
+from lakestream.formats.base import DecodePlan, InputFile
 from lakestream.plan import types as t
 from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
 from lakestream.sources.files.actions import ActionLog, FileAction
 from lakestream.sources.files.attempt import Attempt, FilesRead, Lessons
 from lakestream.sources.files.batch_metrics import batch_metrics
 from lakestream.sources.files.clean_log import Cleaned, CleanLog
+from lakestream.sources.files.columns import SourceColumns
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.expiry import Expiry, expiring
 from lakestream.sources.files.extra_columns import Dressing, PlannedFile
 from lakestream.sources.files.fetch import Fetch
-from lakestream.sources.files.inference import infer_columns, without_ours
 from lakestream.sources.files.landing import Landing, open_landing
-from lakestream.sources.files.layout import Layout, grown_layout
+from lakestream.sources.files.layout import Layout
 from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.ledger_rows import Candidate, LedgerFile
-from lakestream.sources.files.partition_keys import new_keys, with_new_keys
+from lakestream.sources.files.partition_keys import new_keys
 from lakestream.sources.files.partitions import raw_values_of, typed_values
 from lakestream.sources.files.planner import (
     BEFORE_FIRST,
@@ -43,13 +41,6 @@ from lakestream.sources.files.planner import (
 from lakestream.sources.files.replaying import Records, Replayer
 from lakestream.sources.files.replays import ReplayStore
 from lakestream.sources.files.requeue import present, requeue
-from lakestream.sources.files.schema_log import SchemaLog, StoredSchema
-from lakestream.sources.files.schema_view import (
-    SchemaPreview,
-    SchemaVersion,
-    schema_preview,
-    version_history,
-)
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -86,20 +77,16 @@ class FilesReader:
         self._replays = Replayer(description.format, context, store, self._ledger)
         self._forgets = 0
         self._actions = ActionLog(context.log, f"{folder}/actions")
-        options = {"format": description.format.name, **description.format.options()}
-        self._schemas = SchemaLog(context.log, f"{folder}/schemas", options, context.clock)
+        self.columns = SourceColumns(description, context, store, self._files_to_infer_from)
         self._discovery = Discovery(description, context, self._landing, self._ledger)
         self._notified = _notified(
             description, context, self._landing, self._ledger, self._discovery
         )
-        self._layout: Layout | None = description.declared_layout
         self._cleaner = self._opened_cleaner()
         self._position = BEFORE_FIRST
         self._loaded = False
         self._complete = True
         self._requeues = context.discovery.requeue
-        self._reuse: dict[ObjectInfo, bytes] = {}
-        self._fits: dict[ObjectInfo, Fit] = {}
         self._bad: dict[int, LakestreamError] = {}
         self._batch: tuple[tuple[int, int], list[LedgerFile]] = ((BEFORE_FIRST, BEFORE_FIRST), [])
 
@@ -110,7 +97,7 @@ class FilesReader:
         Raises:
             SchemaInferenceError: None was given and there is no file yet to infer one from.
         """
-        return self._known_layout().schema(self._description)
+        return self.columns.known().schema(self._description)
 
     def initial(self) -> Offset:
         """Give the offset before the first file."""
@@ -139,7 +126,7 @@ class FilesReader:
             # Once a run: a file that is bad again would get a new place at every trigger.
             self._requeues = False
             requeue(self._context, self._discovery, self._ledger)
-        self._resolve()
+        self.columns.resolve()
         if time_budget_s is None:
             self._clean()
 
@@ -155,7 +142,7 @@ class FilesReader:
         first, last = from_offset(start), from_offset(bound)
         ledger = self._ledger_to(last)
         # Rows that are only ignored would be gone through at every trigger: the position stays.
-        if not ledger.backlog(first, last).files or self._resolve() is None:
+        if not ledger.backlog(first, last).files or self.columns.resolve() is None:
             return start
         end = batch_end(ledger.sized(first, last), limit)
         if end is None:
@@ -178,7 +165,7 @@ class FilesReader:
         """
         description = self._description
         first, last = from_offset(start), from_offset(end)
-        layout = self._with_new_keys(self._known_layout(), self._files(first, last))
+        layout = self.columns.with_new_keys(self.columns.known(), self._files(first, last))
         corrupt = description.corrupt_column
         after = self._ledger.backlog(last)
         planned = list(self._planned(first, last, layout))
@@ -189,8 +176,8 @@ class FilesReader:
                 description.format,
                 ignore_missing=description.ignore_missing,
                 allow_overwrites=description.allow_overwrites,
-                reuse=self._reuse,
-                fits=self._fits,
+                reuse=self.columns.kept,
+                fits=self.columns.fits,
             ),
             reader=description.format,
             plan=DecodePlan(
@@ -210,8 +197,8 @@ class FilesReader:
             done=self._set_aside(planned, actions_of(end)),
             lessons=Lessons(
                 self._bad,
-                grows=lambda drift: self._grown(layout.data, drift) != layout.data,
-                evolve=lambda drift: self._evolve(layout, drift),
+                grows=lambda drift: self.columns.grows(layout, drift),
+                evolve=lambda drift: self.columns.evolve(layout, drift),
             ),
             metrics={
                 "numFilesOutstanding": str(after.files),
@@ -244,7 +231,7 @@ class FilesReader:
         if self._description.max_file_age is not None:
             found["numFilesTooOld"] = str(self._discovery.too_old)
         keys = (each.info.key for each in self._files(first, last))
-        if strays := list(new_keys(self._description, self._known_layout(), keys)):
+        if strays := list(new_keys(self._description, self.columns.known(), keys)):
             found["newPartitionKeys"] = ", ".join(strays[:_KEYS_TOLD])
         for part in (self._notified, self._cleaner):
             if part is not None:
@@ -312,8 +299,7 @@ class FilesReader:
     def committed(self, end: Offset) -> None:
         """Forget what was held for the batch; take away files whose time has come."""
         last = from_offset(end)
-        self._reuse.clear()
-        self._fits.clear()
+        self.columns.let_go()
         self._batch = ((BEFORE_FIRST, BEFORE_FIRST), [])
         for seq in [each for each in self._bad if each <= last]:
             del self._bad[seq]
@@ -322,7 +308,7 @@ class FilesReader:
 
     def close(self) -> None:
         """Let go of what is held, and of the queue's connections."""
-        self._reuse.clear()
+        self.columns.let_go()
         if self._notified is not None:
             self._notified.close()
 
@@ -393,101 +379,12 @@ class FilesReader:
                 self._bad[file.seq] = BadFileError(action.note, where=file.input.uri)
         return done
 
-    def _known_layout(self) -> Layout:
-        layout = self._resolve()
-        if layout is None:
-            raise SchemaInferenceError(
-                "there is no file with content yet to infer the columns from",
-                where=self._description.location,
-                fix='land a file, or declare the columns: schema="id BIGINT, ..."',
-            )
-        return layout
-
-    def _resolve(self) -> Layout | None:
-        """Find the layout: declared, else stored, else inferred and then stored."""
-        if self._layout is None:
-            stored = self._schemas.newest()
-            found = self._inferred() if stored is None else self._hinted(stored)
-            self._layout = None if found is None else Layout(found.data, found.partitions)
-        return self._layout
-
-    def _hinted(self, stored: StoredSchema) -> StoredSchema:
-        """Make columns durable that hints have named since the schema was stored."""
-
-        def change(newest: StoredSchema | None) -> StoredSchema:
-            now = newest or stored
-            layout = grown_layout(self._description, Layout(now.data, now.partitions))
-            return StoredSchema(layout.data, layout.partitions)
-
-        return stored if change(stored) == stored else self._schemas.evolve(change, cause="hint")
-
-    def _inferred(self) -> StoredSchema | None:
-        """Infer from the newest files; None when there is no file with content."""
-        layout, sampler = infer_columns(
-            self._description, self._landing.store, self._files_to_infer_from()
-        )
-        if layout is None:
-            return None
-        self._reuse, self._fits = sampler.kept, sampler.fits
-        found = StoredSchema(layout.data, layout.partitions)
-        return self._schemas.evolve(lambda newest: newest or found, cause="inferred")
-
     def _files_to_infer_from(self) -> Iterator[ObjectInfo]:
         ledger = self._ledger_to(BEFORE_FIRST)
         self._actions.load()
         aside = self._actions.set_aside()
         files = ledger.files(BEFORE_FIRST, ledger.last_seq)
         return (each.info for each in files if each.seq not in aside)
-
-    def schema_history(self) -> list[SchemaVersion]:
-        """Give the schemas that the source has had, oldest first; none when it is declared."""
-        return version_history(self._context.name, self._schemas.history())
-
-    def schema_preview(self, hints: str | None, *, stored: bool) -> SchemaPreview:
-        """Hold the columns against hints and against the newest known files; changes nothing.
-
-        Args:
-            hints: DDL to try.
-            stored: Whether the newest stored version counts, rather than what is inferred now.
-        """
-        newest = self._schemas.newest() if stored else None
-        return schema_preview(
-            self._context.name,
-            self._description,
-            hints=hints,
-            stored=None if newest is None else Layout(newest.data, newest.partitions),
-            store=self._landing.store,
-            files=list(self._files_to_infer_from()),
-        )
-
-    def _with_new_keys(self, layout: Layout, files: Iterable[LedgerFile]) -> Layout:
-        """Make columns of a batch's new ``key=`` folders durable, before it is read."""
-        described = self._description
-        keys = new_keys(described, layout, (each.info.key for each in files))
-        if with_new_keys(described, layout, keys) == layout:
-            return layout
-
-        def change(newest: StoredSchema | None) -> StoredSchema:
-            now = layout if newest is None else Layout(newest.data, newest.partitions)
-            grown = with_new_keys(described, now, keys)
-            return StoredSchema(grown.data, grown.partitions)
-
-        stored = self._schemas.evolve(change, cause="files")
-        self._layout = Layout(stored.data, stored.partitions)
-        return self._layout
-
-    def _evolve(self, layout: Layout, drift: t.Struct) -> None:
-        """Make new columns durable, on top of what others made durable meanwhile."""
-
-        def change(newest: StoredSchema | None) -> StoredSchema:
-            now = layout if newest is None else newest
-            return StoredSchema(self._grown(now.data, drift), now.partitions)
-
-        stored = self._schemas.evolve(change, cause="files")
-        self._layout = Layout(stored.data, stored.partitions)
-
-    def _grown(self, data: t.Struct, drift: t.Struct) -> t.Struct:
-        return merge_drift(data, without_ours(self._description, drift), widen=False)
 
     def _planned(self, first: int, last: int, layout: Layout) -> Iterator[PlannedFile]:
         """Give the files of a batch; one whose folder values do not fit is bad from the start."""
