@@ -13,8 +13,9 @@ from lakestream.formats.csv_values import ValueRules, kind_of, merged_kind
 from lakestream.formats.fixed_columns import output_schema
 from lakestream.formats.lazy_pyarrow import Column, compute, null_column, pyarrow
 from lakestream.formats.rescue import Rescued, raw_text, rescued_data
-from lakestream.formats.schema import check_limits, widened
+from lakestream.formats.schema import check_limits
 from lakestream.plan import types as t
+from lakestream.plan.widening import widened
 
 
 class BatchBuilder:

@@ -1,7 +1,7 @@
 """Columns of a Parquet file fitted to the wanted types.
 
 A column of the wanted type is taken as it is. One whose every value the wanted type holds is
-cast: a wider integer, float to double, the widening table of ``formats.schema``, any string,
+cast: a wider integer, float to double, the widening table of ``plan.widening``, any string,
 binary, list or dictionary layout, timestamps of any unit (nanoseconds are cut off) and
 timestamps without a zone as UTC. Any other column is null and its values rescued: that hangs on
 the types alone, so equal values fare equally whatever stands beside them.
@@ -21,9 +21,9 @@ from lakestream.errors import NewColumnsError, PlanError
 from lakestream.formats.base import DecodePlan
 from lakestream.formats.lazy_pyarrow import Column, arrow_type, compute, null_column, pyarrow
 from lakestream.formats.rescue import Rescued
-from lakestream.formats.schema import widened
 from lakestream.plan import types as t
 from lakestream.plan.arrow_types import spark_schema
+from lakestream.plan.widening import widened
 
 _JSON: Final = msgspec.json.Encoder(decimal_format="number")
 

@@ -3,31 +3,16 @@
 Names are compared without case, as Delta does: two columns that differ only in case cannot
 stand in one table. The spelling that came first stays.
 
-Widening (with ``widen=True`` only; everything else keeps the stored type and rescues):
-
-| stored | seen | becomes |
-|---|---|---|
-| tinyint, smallint, int | a wider integer | that integer |
-| tinyint, smallint, int | float, double | double |
-| tinyint, smallint, int | decimal(p,s) | decimal with 10 integer digits or more, and that scale |
-| bigint | decimal(p,s) | decimal with 20 integer digits or more, and that scale |
-| float | double | double |
-| decimal(p,s) | decimal(q,r), integers | decimal that holds both |
-| date | timestamp_ntz | timestamp_ntz |
-
-A decimal of more than 38 digits does not exist: there the stored type stays.
+With ``widen=True`` only, a type becomes a wider one by the table of ``plan.widening``; everything
+else keeps the stored type and rescues.
 """
 
 from __future__ import annotations
 
-from typing import Final
-
 from lakestream.errors import ConfigError, PlanError, SchemaRejectedError
 from lakestream.limits import MAX_COLUMNS, MAX_DEPTH
 from lakestream.plan import types as t
-
-_INTEGERS: Final = (t.BYTE, t.SHORT, t.INT, t.LONG)
-_INTEGER_DIGITS: Final = {t.BYTE: 10, t.SHORT: 10, t.INT: 10, t.LONG: 20}
+from lakestream.plan.widening import widened
 
 
 def find_name(schema: t.Struct, name: str) -> str | None:
@@ -203,7 +188,7 @@ def merge_drift(stored: t.Struct, drift: t.Struct, *, widen: bool) -> t.Struct:
     """Add what drift brought: new columns at the end, new nested fields at their struct's end.
 
     Order, names and types of what is stored stay, except that with ``widen`` a type becomes
-    the wider one of the table above. Merging the same drift again changes nothing.
+    the wider one of ``plan.widening``. Merging the same drift again changes nothing.
 
     Raises:
         SchemaRejectedError: The result is over a limit.
@@ -237,46 +222,3 @@ def merge_types(stored: t.SparkType, seen: t.SparkType, *, widen: bool) -> t.Spa
             return t.Map(key, merge_types(old, new, widen=widen))
         case _:
             return (widened(stored, seen) if widen else None) or stored
-
-
-def widened(stored: t.SparkType, seen: t.SparkType) -> t.SparkType | None:
-    """Give the type that a stored type widens to when a value of another type is seen.
-
-    Returns:
-        The wider type, or None where the table above has none (also for equal or narrower).
-    """
-    found: t.SparkType | None = None
-    match stored, seen:
-        case t.Simple(), t.Simple() if stored in _INTEGERS and seen in _INTEGERS:
-            found = max(stored, seen, key=_INTEGERS.index)
-        case ((t.BYTE | t.SHORT | t.INT), (t.FLOAT | t.DOUBLE)):
-            found = t.DOUBLE
-        case t.FLOAT, t.DOUBLE:
-            found = t.DOUBLE
-        case t.DATE, t.TIMESTAMP_NTZ:
-            found = t.TIMESTAMP_NTZ
-        case _:
-            found = _wider_decimal(stored, seen)
-    return None if found == stored else found
-
-
-def _wider_decimal(stored: t.SparkType, seen: t.SparkType) -> t.Decimal | None:
-    """Give the decimal that holds both, when one of them is a decimal and both are exact."""
-    sizes = [_decimal_size(stored), _decimal_size(seen)]
-    if t.Decimal not in (type(stored), type(seen)) or None in sizes:
-        return None
-    known = [size for size in sizes if size is not None]
-    digits = max(digits for digits, _ in known)
-    scale = max(scale for _, scale in known)
-    return t.Decimal(digits + scale, scale) if digits + scale <= t.MAX_PRECISION else None
-
-
-def _decimal_size(kind: t.SparkType) -> tuple[int, int] | None:
-    """Give the digits before and behind the point that hold any value of an exact type."""
-    match kind:
-        case t.Decimal(precision, scale):
-            return precision - scale, scale
-        case t.Simple() if kind in _INTEGER_DIGITS:
-            return _INTEGER_DIGITS[kind], 0
-        case _:
-            return None

@@ -5,9 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakestream.errors import PlanError, SchemaRejectedError
-from lakestream.formats.schema import apply_hints, check_limits, merge_drift, widened
+from lakestream.formats.schema import apply_hints, check_limits, merge_drift
 from lakestream.limits import MAX_COLUMNS, MAX_DEPTH
 from lakestream.plan import types as t
+from lakestream.plan.widening import widened
 
 
 def schema(ddl: str) -> t.Struct:

@@ -11,9 +11,9 @@ import msgspec
 from lakestream.errors import ConfigError
 from lakestream.formats.base import UnknownFields
 from lakestream.formats.infer import merge_kinds, settled
-from lakestream.formats.schema import widened
 from lakestream.plan import types as t
 from lakestream.plan.schema_diff import SchemaChange, schema_changes
+from lakestream.plan.widening import widened
 from lakestream.sources.files.inference import infer_columns
 from lakestream.sources.files.layout import Layout, grown_layout
 from lakestream.sources.files.partition_keys import new_keys, with_new_keys
