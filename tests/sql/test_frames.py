@@ -1,6 +1,6 @@
 """Calls of the DataFrame API against Spark's answers, kept in golden_frames.json."""
 
-# ruff: noqa: BLE001, C901, S307 - a case's error is of any kind; the cases are ours
+# ruff: noqa: BLE001, S307 - a case's error is of any kind; the cases are ours
 
 import datetime as dt
 import decimal
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pytest
 from arro3.core import RecordBatchReader
 from frame_cases import COLUMNS, EDGES, FRAMES, OTHER_ROWS, OTHER_SCHEMA, ROWS, SCHEMA, lines
+from spark_values import arrow_value, expected, plain
 
 from lakestream import functions
 from lakestream.errors import LakestreamError
@@ -43,32 +44,6 @@ class Described:
         return self.location
 
 
-def arrow_value(kind, value):
-    """Give a value of ROWS as what pyarrow takes."""
-    if value is None:
-        return None
-    match kind:
-        case t.Decimal():
-            return decimal.Decimal(value)
-        case t.FLOAT | t.DOUBLE:
-            return float(value)
-        case t.DATE:
-            return dt.date.fromisoformat(value)
-        case t.TIMESTAMP:
-            return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
-        case t.BINARY:
-            return bytes.fromhex(value)
-        case t.Array(element):
-            return [arrow_value(element, each) for each in value]
-        case t.Map():
-            return list(value.items())
-        case t.Struct(fields):
-            pairs = zip(fields, value, strict=True)
-            return {name: arrow_value(each, inner) for (name, each), inner in pairs}
-        case _:
-            return value
-
-
 def table_of(ddl, rows):
     schema = t.schema_of_ddl(ddl)
     made = [arrow_value(schema, row) for row in rows]
@@ -86,59 +61,6 @@ def names():
         "s": Stream.from_source(Described("s", t.schema_of_ddl(SCHEMA))),
         "r": Stream.from_static(Described("r", t.schema_of_ddl(OTHER_SCHEMA))),
     }
-
-
-def plain(kind, value):
-    """Give a value as make_golden.py writes it."""
-    if value is None:
-        return None
-    match kind:
-        case t.DOUBLE | t.FLOAT:
-            return {"float": repr(float(value))}
-        case t.Decimal():
-            return {"decimal": value}
-        case t.TIMESTAMP:
-            naive = value.astimezone(dt.UTC).replace(tzinfo=None)
-            return {"timestamp": naive.isoformat(timespec="microseconds")}
-        case t.TIMESTAMP_NTZ:
-            return {"timestamp": value.isoformat(timespec="microseconds")}
-        case t.DATE:
-            return {"date": value.isoformat()}
-        case t.BINARY:
-            return {"binary": value.hex()}
-        case t.Map(k, v):
-            return {"map": sorted([plain(k, a), plain(v, b)] for a, b in value)}
-        case t.Struct(fields):
-            return {"struct": [plain(k, value[name]) for name, k in fields]}
-        case t.Array(element):
-            return [plain(element, each) for each in value]
-        case _:
-            return value
-
-
-def expected(value):
-    if isinstance(value, dict) and "float" in value:
-        return {"float": Approximately(float(value["float"]))}
-    if isinstance(value, dict) and "decimal" in value:
-        return {"decimal": decimal.Decimal(value["decimal"])}
-    if isinstance(value, dict):
-        return {key: expected(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [expected(each) for each in value]
-    return value
-
-
-@dataclass
-class Approximately:
-    """A float that libraries may round differently in its last digits; its sign counts."""
-
-    value: float
-
-    def __eq__(self, other):
-        close = pytest.approx(self.value, rel=1e-14, abs=0.0, nan_ok=True)
-        return float(other) == close and (self.value != 0 or other == repr(self.value))
-
-    __hash__ = None
 
 
 def run(transform, tables):

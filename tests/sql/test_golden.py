@@ -3,13 +3,13 @@
 # ruff: noqa: BLE001 - tests read as sentences; the reader's own errors are of any kind
 
 import datetime as dt
-import decimal
 import json
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from arro3.core import RecordBatchReader
+from spark_values import arrow_value, expected, plain
 
 from lakestream.errors import LakestreamError, QueryError
 from lakestream.plan import types as t
@@ -25,65 +25,9 @@ NOW = dt.datetime(2024, 5, 6, 7, 8, 9, tzinfo=dt.UTC)
 REFUSED = set(json.loads(Path(__file__).with_name("refused.json").read_text(encoding="utf-8")))
 
 
-def python_value(kind, value):
-    if value is None:
-        return None
-    match kind:
-        case t.Decimal():
-            return decimal.Decimal(value)
-        case t.DATE:
-            return dt.date.fromisoformat(value)
-        case t.TIMESTAMP:
-            return dt.datetime.fromisoformat(value).replace(tzinfo=dt.UTC)
-        case t.Struct():
-            return dict(zip(kind.names, value, strict=True))
-        case t.Map():
-            return list(value.items())
-        case _:
-            return value
-
-
 def table() -> pa.Table:
-    rows = [
-        {n: python_value(k, v) for (n, k), v in zip(SCHEMA.fields, row, strict=True)}
-        for row in GOLDEN["rows"]
-    ]
+    rows = [arrow_value(SCHEMA, row) for row in GOLDEN["rows"]]
     return pa.Table.from_pylist(rows, schema=pa.schema(arrow_schema(SCHEMA)))
-
-
-def plain(kind, value):
-    if value is None:
-        return None
-    match kind:
-        case t.DOUBLE | t.FLOAT:
-            return {"float": float(value)}
-        case t.Decimal():
-            return {"decimal": f"{value:f}"}
-        case t.TIMESTAMP:
-            naive = value.astimezone(dt.UTC).replace(tzinfo=None)
-            return {"timestamp": naive.isoformat(timespec="microseconds")}
-        case t.DATE:
-            return {"date": value.isoformat()}
-        case t.BINARY:
-            return {"binary": value.hex()}
-        case t.Map(k, v):
-            return {"map": sorted([plain(k, a), plain(v, b)] for a, b in value)}
-        case t.Struct(fields):
-            return {"struct": [plain(k, value[name]) for name, k in fields]}
-        case t.Array(element):
-            return [plain(element, each) for each in value]
-        case _:
-            return value
-
-
-def expected(value):
-    if isinstance(value, dict) and "float" in value:
-        return {"float": pytest.approx(float(value["float"]), rel=1e-14, nan_ok=True)}
-    if isinstance(value, dict):
-        return {key: expected(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [expected(each) for each in value]
-    return value
 
 
 def answer(expression: str):
