@@ -81,7 +81,7 @@ def test_files_over_months_come_once_and_few_are_remembered(
             reader = _open(pipe, clock, allow_overwrites=versions)
         keys, start = _discovered(reader, start)
         found += keys
-        remembered.append(len(reader._ledger._known))
+        remembered.append(reader._ledger.remembered)
     assert found == [f"{day}.json" for day in range(60)]
     assert max(remembered) <= 17
     assert reader._discovery.too_old == 60 - 15 - 1  # one is old and still remembered
@@ -125,7 +125,7 @@ def test_file_dated_in_the_future_is_remembered_until_that_is_long_ago(
         clock.moment = START + days * DAY
         assert _discovered(reader, start)[0] == []
         assert _discovered(_open(pipe, clock), start)[0] == []
-    assert reader._ledger._known == set()
+    assert reader._ledger.remembered == 0
 
 
 def test_age_when_changed_between_runs_brings_nothing_again(
