@@ -15,9 +15,9 @@ from bench.measure import Bar, Pair
 from bench.process import Usage
 
 
-@dataclass(frozen=True, slots=True)
-class FirstLoad:
-    """All files in one go into a table that does not exist yet."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Load:
+    """What is loaded, by whom, and the bar of each step."""
 
     key: str
     dataset: Input
@@ -26,6 +26,11 @@ class FirstLoad:
     bars: dict[str, Bar]
     heavy: bool = False
     enough: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FirstLoad(_Load):
+    """All files in one go into a table that does not exist yet."""
 
     def pairs(self, count: int, cache: Path) -> Iterator[dict[str, Pair]]:
         """Measure, and check each table's rows; gives one dict of step -> pair at a time."""
@@ -44,18 +49,11 @@ class FirstLoad:
             yield {step: Pair(ours, baseline)}
 
 
-@dataclass(frozen=True, slots=True)
-class NextLoad:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextLoad(_Load):
     """A few files more, then nothing new, for those that have loaded the rest before."""
 
-    key: str
-    dataset: Input
     added: Input
-    ours: Contender
-    baseline: Contender
-    bars: dict[str, Bar]
-    heavy: bool = False
-    enough: int | None = None
 
     def pairs(self, count: int, cache: Path) -> Iterator[dict[str, Pair]]:
         """Measure both steps, and check each table's rows after either."""
@@ -81,18 +79,12 @@ class NextLoad:
             yield measured
 
 
-@dataclass(frozen=True, slots=True)
-class WholeLife:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeLife(_Load):
     """A first load, a few files more, then nothing new, one after the other in one home."""
 
-    key: str
-    dataset: Input
     added: Input
-    ours: Contender
-    baseline: Contender
-    bars: dict[str, Bar]
     heavy: bool = True
-    enough: int | None = None
 
     def pairs(self, count: int, cache: Path) -> Iterator[dict[str, Pair]]:
         """Measure the steps in turns, and check each table's rows after each."""

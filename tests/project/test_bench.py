@@ -47,7 +47,7 @@ def test_dataset_when_written_twice_then_same_bytes(tmp_path: Path) -> None:
 
 
 def test_first_load_when_both_load_all_then_measured(tmp_path: Path) -> None:
-    work = FirstLoad("k", SMALL, POLARS, DUCKDB, {"step": Bar()})
+    work = FirstLoad(key="k", dataset=SMALL, ours=POLARS, baseline=DUCKDB, bars={"step": Bar()})
 
     (measured,) = work.pairs(1, tmp_path)
 
@@ -56,7 +56,14 @@ def test_first_load_when_both_load_all_then_measured(tmp_path: Path) -> None:
 
 
 def test_next_load_when_files_are_added_then_only_those_come(tmp_path: Path) -> None:
-    work = NextLoad("k", SMALL, ADDED, POLARS_SEEN, DUCKDB_SEEN, {"+2": Bar(), "none": Bar()})
+    work = NextLoad(
+        key="k",
+        dataset=SMALL,
+        added=ADDED,
+        ours=POLARS_SEEN,
+        baseline=DUCKDB_SEEN,
+        bars={"+2": Bar(), "none": Bar()},
+    )
 
     (measured,) = work.pairs(1, tmp_path)
 
@@ -64,7 +71,9 @@ def test_next_load_when_files_are_added_then_only_those_come(tmp_path: Path) -> 
 
 
 def test_next_load_when_one_forgets_what_it_loaded_then_rows_differ(tmp_path: Path) -> None:
-    work = NextLoad("k", SMALL, ADDED, POLARS, DUCKDB_SEEN, {"+2": Bar()})
+    work = NextLoad(
+        key="k", dataset=SMALL, added=ADDED, ours=POLARS, baseline=DUCKDB_SEEN, bars={"+2": Bar()}
+    )
 
     with pytest.raises(RowsDifferError, match="polars"):
         list(work.pairs(1, tmp_path))
@@ -100,11 +109,17 @@ def test_bulk_when_written_then_every_row_has_our_columns(tmp_path: Path) -> Non
 def test_whole_life_when_steps_follow_then_each_is_checked(tmp_path: Path) -> None:
     bars = {"first": Bar(), "+2": Bar(), "none": Bar()}
 
-    (measured,) = WholeLife("k", SMALL, ADDED, LAKESTREAM, DUCKDB_SEEN, bars).pairs(1, tmp_path)
+    (measured,) = WholeLife(
+        key="k", dataset=SMALL, added=ADDED, ours=LAKESTREAM, baseline=DUCKDB_SEEN, bars=bars
+    ).pairs(1, tmp_path)
 
     assert set(measured) == set(bars)
     with pytest.raises(RowsDifferError, match="polars"):
-        list(WholeLife("k", SMALL, ADDED, POLARS, DUCKDB_SEEN, bars).pairs(1, tmp_path))
+        list(
+            WholeLife(
+                key="k", dataset=SMALL, added=ADDED, ours=POLARS, baseline=DUCKDB_SEEN, bars=bars
+            ).pairs(1, tmp_path)
+        )
 
 
 def test_running_query_when_files_land_one_by_one_then_each_is_a_batch(tmp_path: Path) -> None:
