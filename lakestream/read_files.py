@@ -33,6 +33,9 @@ class FilesOptions(TypedDict, total=False):
     include_existing_files: bool
     partition_columns: Iterable[str] | None
     path_glob_filter: str | None
+    include_patterns: str | Iterable[str] | None
+    exclude_patterns: str | Iterable[str] | None
+    use_strict_globber: bool
     modified_after: datetime | str | None
     modified_before: datetime | str | None
     min_age: str | timedelta | float
@@ -184,6 +187,9 @@ def read_files(
     include_existing_files: bool = True,
     partition_columns: Iterable[str] | None = None,
     path_glob_filter: str | None = None,
+    include_patterns: str | Iterable[str] | None = None,
+    exclude_patterns: str | Iterable[str] | None = None,
+    use_strict_globber: bool = True,
     modified_after: datetime | str | None = None,
     modified_before: datetime | str | None = None,
     min_age: str | timedelta | float = 0,
@@ -245,6 +251,13 @@ def read_files(
         partition_columns: ``key=value`` folders to make columns of; absent ones are null. None
             takes all when the schema is inferred. They win over data of the same name.
         path_glob_filter: Glob on the file's name.
+        include_patterns: One or several globs over the path below the folder that is read; a file
+            has to match one of them. ``**`` stands for any number of folders, and a matched
+            folder brings all that is below it. ``re:`` begins a regular expression, which is
+            searched for in the path.
+        exclude_patterns: The same for what is left out; it wins over ``include_patterns``.
+        use_strict_globber: False lets ``*`` in ``path`` cross folders and the glob match the
+            beginning of a path, as Auto Loader does unless it is told to be strict.
         modified_after: Only files modified after this time (exclusive; without a zone UTC).
         modified_before: Only files modified before this time (exclusive).
         min_age: Files younger than this wait for a later discovery: for writers that fill
@@ -325,6 +338,9 @@ def read_files(
         include_existing_files=include_existing_files,
         partition_columns=partition_columns,
         path_glob_filter=path_glob_filter,
+        include_patterns=include_patterns,
+        exclude_patterns=exclude_patterns,
+        use_strict_globber=use_strict_globber,
         modified_after=modified_after,
         modified_before=modified_before,
         min_age=min_age,

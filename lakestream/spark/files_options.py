@@ -50,7 +50,12 @@ AUTO_LOADER: Final = (
     Row("cloudFiles.cleanSource.moveDestination", "clean_source_move_destination"),
     Row("cloudFiles.cleanSource.waitForCompletion", "clean_source_wait", switch),
     Row("cloudFiles.partitionColumns", "partition_columns"),
-    Row("cloudFiles.useStrictGlobber", only=("true",), why=NOT_BUILT),
+    Row(
+        "cloudFiles.useStrictGlobber",
+        "use_strict_globber",
+        switch,
+        why="off unless it is `true`, as in Auto Loader; `read_files` has it on",
+    ),
     Row(
         "cloudFiles.validateOptions",
         only=("true",),
@@ -363,6 +368,8 @@ DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 
 #: Typed options that Spark has no name for: they are given by their own.
 OWN: Final = (
+    Row("include_patterns", "include_patterns"),
+    Row("exclude_patterns", "exclude_patterns"),
     Row("min_age", "min_age"),
     Row("max_bad_records", "max_bad_records", number),
     Row("max_bad_ratio", "max_bad_ratio", fraction),

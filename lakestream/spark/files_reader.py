@@ -33,7 +33,7 @@ def auto_loader(
 
     These differ from those of ``read_files``: inferred columns of JSON, CSV and XML are strings
     unless ``cloudFiles.inferColumnTypes`` is true, CSV files have no header when a schema is given,
-    and malformed quotes are read as Spark reads them.
+    malformed quotes are read as Spark reads them, and stars in the path cross folders.
     """
     wanted = next((v for k, v in options.items() if k.lower() == "cloudfiles.format"), None)
     if wanted is None:
@@ -46,6 +46,7 @@ def auto_loader(
     table = files_table(name, auto_loader=True, where=where)
     arguments = table.arguments(_with_queue_or_without(options))
     del arguments["format"]
+    arguments.setdefault("use_strict_globber", False)
     if name in _TEXTUAL:
         arguments.setdefault("infer_types", False)
     if name == "csv" and schema is not None:

@@ -60,6 +60,21 @@ def test_path_when_its_pattern_is_changed_then_files_that_were_read_stay_known(
     assert ids_in(wider) == [1, 2]
 
 
+def test_globber_when_nothing_is_said_then_it_is_lax_as_auto_loaders(tmp_path: Path) -> None:
+    land(tmp_path / "orders/deep/a.json", 1)
+    land(tmp_path / "orders/b.json.new", 2)
+    table = declare(
+        tmp_path / "table",
+        str(tmp_path / "orders/*.json"),
+        name="orders",
+        checkpoint=tmp_path / "checkpoint",
+    )
+
+    table.run()
+
+    assert ids_in(table) == [1, 2]
+
+
 def test_streams_when_several_feed_one_table_then_each_row_is_there_once(tmp_path: Path) -> None:
     names = ["east", "west"]
     streams = [

@@ -51,6 +51,8 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "encoding": ("ISO-8859-1", "ISO-8859-1"),
     "escape": ("~", "~"),
     "line_sep": ("|", "|"),
+    "exclude_patterns": ("**/archive", "**/archive"),
+    "include_patterns": (r"re:_v\d\.json$", r"re:_v\d\.json$"),
     "max_bad_ratio": ("0.25", 0.25),
     "max_bad_records": ("10", 10),
     "max_bytes_per_trigger": ("10g", "10g"),
@@ -122,6 +124,7 @@ def description(stream: ls.Stream) -> FilesDescription:
 def typed(format_name: str, **options: Any) -> FilesDescription:
     """Describe what ``read_files`` makes, with the defaults that Spark code has otherwise."""
     common = set(signature(describe_files).parameters)
+    options.setdefault("use_strict_globber", False)
     if format_name in {"json", "csv", "xml"}:
         options.setdefault("infer_types", False)
     if format_name == "xml":

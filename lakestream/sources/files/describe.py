@@ -31,6 +31,7 @@ from lakestream.sources.files.option_values import (
     read_limit,
 )
 from lakestream.sources.files.option_values import asset_key as read_asset_key
+from lakestream.sources.files.patterns import path_patterns
 from lakestream.sources.files.sample_limits import sample_limits
 from lakestream.storage.location import PathLike
 from lakestream.storage.options import StorageOptions
@@ -76,6 +77,9 @@ def describe_files(
     include_existing_files: bool = True,
     partition_columns: Iterable[str] | None = None,
     path_glob_filter: str | None = None,
+    include_patterns: str | Iterable[str] | None = None,
+    exclude_patterns: str | Iterable[str] | None = None,
+    use_strict_globber: bool = True,
     modified_after: datetime | str | None = None,
     modified_before: datetime | str | None = None,
     min_age: str | timedelta | float = 0,
@@ -116,6 +120,7 @@ def describe_files(
     _check_switches(
         infer_types=infer_types,
         include_existing_files=include_existing_files,
+        use_strict_globber=use_strict_globber,
         recursive=recursive,
         reader_case_sensitive=reader_case_sensitive,
         allow_overwrites=allow_overwrites,
@@ -140,6 +145,8 @@ def describe_files(
         include_existing=include_existing_files,
         partition_columns=checked_names(partition_columns, "partition_columns"),
         name_filter=name_filter(path_glob_filter),
+        patterns=path_patterns(include_patterns, exclude_patterns),
+        strict_globs=use_strict_globber,
         modified_after=after,
         modified_before=before,
         min_age=parse_duration(min_age, option="min_age"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Literal
@@ -13,10 +14,11 @@ from lakestream.plan import types as t
 from lakestream.sources.base import ReadLimit, SourceContext, SourceReader
 from lakestream.sources.files.bad_limits import BadLimits
 from lakestream.sources.files.clean_policy import CleanPolicy
-from lakestream.sources.files.glob import Glob, compile_glob, split_glob
+from lakestream.sources.files.glob import Glob, Style, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
 from lakestream.sources.files.notifications.base import Queue
 from lakestream.sources.files.notifications.routing import Rewrite
+from lakestream.sources.files.patterns import PathPatterns
 from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.storage.location import Location, PathLike, display, parse_location, resolve
 from lakestream.storage.options import StorageOptions
@@ -39,6 +41,8 @@ class FilesDescription(msgspec.Struct, frozen=True):
         include_existing: False ignores what is there before the first start.
         partition_columns: Hive columns; None infers them when the schema is inferred.
         name_filter: Glob on the file's name.
+        patterns: What belongs to it, and what does not, by the path below the root.
+        strict_globs: Whether a star in the path stays within a folder.
         modified_after: Exclusive.
         modified_before: Exclusive.
         min_age: Younger files wait for a later discovery.
@@ -94,6 +98,8 @@ class FilesDescription(msgspec.Struct, frozen=True):
     fetch_parallelism: int = 1
     path_rewrites: tuple[Rewrite, ...] = ()
     sample: SampleLimits = SampleLimits()
+    patterns: PathPatterns = PathPatterns()
+    strict_globs: bool = True
 
     def __repr__(self) -> str:
         """Give the place without the secrets that a URI may hold."""
@@ -146,7 +152,27 @@ class FilesDescription(msgspec.Struct, frozen=True):
             ConfigError: The glob is none.
         """
         root, pattern = split_glob(resolve(self.path))
-        return root, None if pattern is None else compile_glob(pattern, option="path")
+        style: Style = "strict" if self.strict_globs else "lax"
+        return root, None if pattern is None else compile_glob(pattern, option="path", style=style)
+
+    def selection(self) -> str:
+        """Give what chooses files by their paths, as a text.
+
+        Another text than last time means that files which were passed over may belong now: a
+        place that was looked through only in part, or is told of by a queue, is to be listed whole.
+
+        Raises:
+            EnvironmentNotSetError: An ``ls.env`` in the path is not set.
+        """
+        _, pattern = self.split_path()
+        name = self.name_filter
+        parts = (
+            None if pattern is None else (pattern.text, pattern.style),
+            None if name is None else name.text,
+            self.patterns.texts(),
+            self.recursive,
+        )
+        return json.dumps(parts)
 
     def fingerprint(self) -> Mapping[str, str]:
         """Give the root's URI and the format: known files are remembered relative to the root."""
@@ -165,10 +191,18 @@ class FilesDescription(msgspec.Struct, frozen=True):
             return False
         path, pattern = self.split_path()
         root = parse_location(path).uri.rstrip("/") + "/"
-        file = f"{table.uri}/part-00000.parquet"
-        return file.startswith(root) and PathFilter(
-            pattern=pattern, recursive=self.recursive, name=self.name_filter
-        ).takes_path(file.removeprefix(root))
+        found = PathFilter(
+            pattern=pattern,
+            recursive=self.recursive,
+            name=self.name_filter,
+            patterns=self.patterns,
+        )
+        # What leaves out a file of the table might leave in those of its partitions.
+        below = ("part-00000.parquet", "day=1/part-00000.parquet")
+        files = [f"{table.uri}/{each}" for each in (below if self.patterns.exclude else below[:1])]
+        return any(
+            file.startswith(root) and found.takes_path(file.removeprefix(root)) for file in files
+        )
 
     def open(self, context: SourceContext) -> SourceReader:
         """Open a reader. Without any file yet its schema may be unknown."""

@@ -68,6 +68,7 @@ class Discovery:
             pattern=landing.pattern,
             recursive=description.recursive,
             name=description.name_filter,
+            patterns=description.patterns,
             modified_after=description.modified_after,
             modified_before=description.modified_before,
             hidden=landing.file is not None,

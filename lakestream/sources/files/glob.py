@@ -3,13 +3,19 @@ r"""Spark's path globs: ``? * [abc] [a-z] [^a] {ab,cd} {ab,c{de,fh}}``, ``\`` be
 ``*`` and ``?`` do not cross ``/``. A pattern that matches a folder takes the files below it, as
 Auto Loader does. Matching is linear in the path: braces become separate patterns, and the part
 between two stars is matched once, at its first place, by an atomic group.
+
+Two other styles differ from this strict one. ``lax`` is Auto Loader's globber when it is not told
+to be strict: ``*`` crosses folders, and the pattern need only match the beginning of a path,
+wherever in a name that ends (docs.databricks.com, ``read_files``, has the table of examples that
+tests/sources/test_glob.py holds it to). ``deep`` adds ``**``, which as a whole segment stands for
+any number of folders, also none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -19,6 +25,9 @@ from lakestream.errors import ConfigError
 _MAX_ALTERNATIVES: Final = 1_000
 _SPECIAL: Final = re.compile(r"[?*\[\]{}\\]")
 _STAR: Final = "*"
+_DEEP: Final = "**"
+
+Style = Literal["strict", "lax", "deep"]
 
 
 class Glob(msgspec.Struct, frozen=True):
@@ -27,10 +36,12 @@ class Glob(msgspec.Struct, frozen=True):
     Args:
         text: As it was written.
         alternatives: One expression for each spelling of the braces.
+        style: What ``*`` and ``**`` mean, and where a match may end.
     """
 
     text: str
     alternatives: tuple[re.Pattern[str], ...]
+    style: Style = "strict"
 
     def matches(self, path: str) -> bool:
         """Tell whether the glob matches the whole path."""
@@ -46,10 +57,16 @@ class Glob(msgspec.Struct, frozen=True):
         return any(recursive or only_hive_folders(rest) for rest in self._rests(path))
 
     def _rests(self, path: str) -> Iterator[str]:
+        """Give what lies below each match."""
         for each in self.alternatives:
             found = each.match(path)
-            if found and (found.end() == len(path) or path[found.end()] == "/"):
-                yield path[found.end() :].lstrip("/")
+            if found is None:
+                continue
+            rest = path[found.end() :]
+            if self.style == "lax":
+                yield rest.partition("/")[2] if found.end() else rest
+            elif not rest or rest[0] == "/":
+                yield rest.lstrip("/")
 
 
 def only_hive_folders(path: str) -> bool:
@@ -58,7 +75,7 @@ def only_hive_folders(path: str) -> bool:
     return all("=" in each for each in folders)
 
 
-def compile_glob(text: str, *, option: str) -> Glob:
+def compile_glob(text: str, *, option: str, style: Style = "strict") -> Glob:
     """Compile a glob.
 
     Raises:
@@ -69,7 +86,8 @@ def compile_glob(text: str, *, option: str) -> Glob:
         if len(alternatives) == _MAX_ALTERNATIVES:
             raise _bad(text, option, f"its braces give more than {_MAX_ALTERNATIVES:,} patterns")
         alternatives.append(each)
-    return Glob(text, tuple(re.compile(_expression(each, option)) for each in alternatives))
+    expression = _EXPRESSIONS[style]
+    return Glob(text, tuple(re.compile(expression(each, option)) for each in alternatives), style)
 
 
 def split_glob(path: str) -> tuple[str, str | None]:
@@ -149,17 +167,51 @@ def _expression(text: str, option: str) -> str:
     return "/".join(_segment(each, option) for each in text.strip("/").split("/"))
 
 
+def _lax_expression(text: str, option: str) -> str:
+    """Translate one brace-free glob whose stars cross folders; the longest beginning matches."""
+    first, *rest = _between_stars(text.strip("/"), option)
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(rf"(?>[\s\S]*?{each})" for each in middle) + rf"[\s\S]*{last}"
+
+
+def _deep_expression(text: str, option: str) -> str:
+    """Translate one brace-free glob; what stands between two ``**`` is taken at its first place."""
+    groups: list[list[str]] = [[]]
+    for segment in text.strip("/").split("/"):
+        if segment == _DEEP:
+            groups.append([])
+        else:
+            groups[-1].append(_segment(segment, option))
+    first, *rest = groups
+    parts = ["/".join(first)] if first else []
+    parts += [rf"(?>(?:[^/]+/)*?{'/'.join(each)}(?![^/]))" for each in rest if each]
+    if rest and not rest[-1]:
+        parts.append("[^/]+")
+    return "/".join(parts)
+
+
+_EXPRESSIONS: Final = {"strict": _expression, "lax": _lax_expression, "deep": _deep_expression}
+
+
 def _segment(text: str, option: str) -> str:
+    first, *rest = _between_stars(text, option)
+    if not rest:
+        return first
+    *middle, last = rest
+    return first + "".join(f"(?>[^/]*?{each})" for each in middle) + f"[^/]*{last}(?![^/])"
+
+
+def _between_stars(text: str, option: str) -> list[str]:
+    """Translate what stands before, between and after the stars; several in a row are one."""
     pieces = [""]
     for token in _tokens(text, option):
         if token != _STAR:
             pieces[-1] += token
         elif len(pieces) == 1 or pieces[-1]:
             pieces.append("")
-    if len(pieces) == 1:
-        return pieces[0]
-    first, *middle, last = pieces
-    return first + "".join(f"(?>[^/]*?{each})" for each in middle) + f"[^/]*{last}(?![^/])"
+    return pieces
 
 
 def _tokens(text: str, option: str) -> Iterator[str]:

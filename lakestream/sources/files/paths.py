@@ -9,6 +9,7 @@ import msgspec
 
 from lakestream.sources.files.glob import Glob, only_hive_folders
 from lakestream.sources.files.ledger_rows import microseconds
+from lakestream.sources.files.patterns import PathPatterns
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,6 +42,7 @@ class PathFilter(msgspec.Struct, frozen=True):
         pattern: Over the path below the root; a matched folder brings what is below it.
         recursive: False enters only Hive folders below the root or a matched folder.
         name: Over the file's name.
+        patterns: Over the path below the root.
         modified_after: Exclusive.
         modified_before: Exclusive.
         hidden: True takes what ``is_hidden`` would skip (a file that was named outright).
@@ -49,6 +51,7 @@ class PathFilter(msgspec.Struct, frozen=True):
     pattern: Glob | None = None
     recursive: bool = True
     name: Glob | None = None
+    patterns: PathPatterns = PathPatterns()
     modified_after: datetime | None = None
     modified_before: datetime | None = None
     hidden: bool = False
@@ -62,7 +65,9 @@ class PathFilter(msgspec.Struct, frozen=True):
                 return False
         elif not self.recursive and not only_hive_folders(key):
             return False
-        return self.name is None or self.name.matches(key.rpartition("/")[2])
+        if self.name is not None and not self.name.matches(key.rpartition("/")[2]):
+            return False
+        return self.patterns.takes(key)
 
     def takes(self, file: Candidate) -> bool:
         """Tell whether a file belongs."""

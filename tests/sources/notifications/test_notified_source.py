@@ -504,6 +504,21 @@ def test_modes_when_switched_at_each_start_then_each_file_comes_once(
     known(reader)
 
 
+def test_file_when_left_out_at_first_then_found_as_soon_as_it_belongs(
+    lake: EventLake, tmp_path: Path
+) -> None:
+    pipe = Notified(tmp_path, lake, backfill_interval=None)
+    pipe.discover(exclude_patterns="b*")
+    for name in ("a.json", "b.json"):
+        pipe.put(name)
+    assert list(known(pipe.discover(exclude_patterns="b*"))) == ["a.json"]
+    assert lake.counts() == (0, 0)
+
+    found = known(pipe.discover())
+
+    assert found == {"a.json": "notification", "b.json": "listing"}
+
+
 def test_bucket_that_is_mounted_when_rewritten_then_read_from_the_folder(
     lake: EventLake, tmp_path: Path
 ) -> None:

@@ -57,6 +57,7 @@ class NotifiedDiscovery:
     ) -> None:
         self._name = queue.display
         self._interval = description.backfill_interval
+        self._selection = description.selection()
         self._clock = context.clock
         self._leaves_queue = context.rehearsal or context.discovery.is_narrowed
         self._ledger = ledger
@@ -141,7 +142,11 @@ class NotifiedDiscovery:
             return False
         if not is_first and self._is_due(self._last):
             return self._list(end, tells=True)
-        if self._last is not None and self._last.actions != self._actions:
+        if self._last is not None and (self._last.actions, self._last.selection) != (
+            self._actions,
+            self._selection,
+        ):
+            # No message tells again of a file that was forgotten, or that did not belong then.
             return self._list(end, tells=False)
         self._ledger.merge_due()
         return True
@@ -173,6 +178,7 @@ class NotifiedDiscovery:
                 self._clock.now(),
                 found=found,
                 actions=self._actions,
+                selection=self._selection,
             )
         )
         return True

@@ -33,6 +33,7 @@ class QueueEvent(msgspec.Struct, frozen=True):
         reason: Why the queue could not be read (``degraded``).
         actions: Decisions about single files that were held before: forgotten files are found by a
             listing only.
+        selection: What chose files by their paths; messages of others were passed over.
     """
 
     kind: Literal["listed", "degraded"]
@@ -42,6 +43,7 @@ class QueueEvent(msgspec.Struct, frozen=True):
     found: int = 0
     reason: str = ""
     actions: int = 0
+    selection: str = ""
 
 
 class QueueLog:
