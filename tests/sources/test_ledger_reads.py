@@ -90,7 +90,7 @@ def _seqs(ledger: Ledger, start: int, end: int) -> list[int]:
 
 
 def _entry(*seqs: int) -> bytes:
-    return ledger_rows._encode([_rows(seq) for seq in seqs])
+    return ledger_rows._encode([_rows(seq) for seq in seqs], seqs[0], seqs[-1])
 
 
 def _holed() -> bytes:
@@ -147,7 +147,7 @@ def test_backlog_when_a_mixed_entry_has_ignored_files_then_they_do_not_count(
             _candidates("b", size=7), first_seq=1, discovered_at=NOW, via="listing"
         ),
     ]
-    ledger._log.append(0, ledger_rows._encode(rows))
+    ledger._log.append(0, ledger_rows._encode(rows, 0, 1))
 
     ledger.refresh()
 
@@ -351,6 +351,65 @@ def test_entry_when_merged_and_in_several_batches_then_its_own_rows_are_cut_out(
     held = {entry: sum(each.num_rows for each in held) for entry, held in ledger._cache.items()}
     assert held == dict.fromkeys(range(24), rows)
     assert all(each.num_rows for held in ledger._cache.values() for each in held)
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep four rows decoded, so that an entry of twelve is a large one."""
+    monkeypatch.setattr(ledger_module, "_CACHED_ROWS", 4)
+
+
+def _large(store: LogStore) -> Ledger:
+    ledger = Ledger(store, FOLDER)
+    for first, count in ((0, 3), (3, 12), (15, 2)):
+        keys = [f"k{first + at}" for at in range(count)]
+        ledger.append(_candidates(*keys), via="listing", found_at=NOW)
+    return ledger
+
+
+@pytest.mark.usefixtures("pairs", "few")
+@pytest.mark.parametrize("cleared", [False, True])
+def test_large_entry_when_any_range_is_read_then_just_its_rows_and_few_stay(
+    store: Watched, *, cleared: bool
+) -> None:
+    _large(store)
+    ledger = _loaded(store)
+    for start, end in itertools.product(range(-1, 17), repeat=2):
+        if cleared:
+            ledger._cache.clear()
+            ledger._cached_rows = 0
+        assert _seqs(ledger, start, end) == list(range(start + 1, end + 1)), (start, end)
+        held = [each.num_rows for kept in ledger._cache.values() for each in kept]
+        assert sum(held) == ledger._cached_rows <= 5
+        assert all(ledger._cache.values())
+
+
+@pytest.mark.usefixtures("pairs", "few")
+def test_large_entry_when_loaded_then_its_newest_rows_stay(store: Watched) -> None:
+    Ledger(store, FOLDER).append(
+        _candidates(*(f"k{at}" for at in range(12))), via="listing", found_at=NOW
+    )
+    ledger = _loaded(store)
+    store.calls.clear()
+
+    assert _seqs(ledger, 7, 11) == [8, 9, 10, 11]
+    assert store.calls == []
+    assert _seqs(ledger, 6, 11) == [7, 8, 9, 10, 11]
+    assert store.calls
+
+
+@pytest.mark.usefixtures("pairs", "few")
+def test_large_entry_when_read_on_from_where_it_was_left_then_by_few_reads(store: Watched) -> None:
+    _large(store)
+    ledger = _loaded(store)
+    store.calls.clear()
+
+    for seq in range(3, 15):
+        found = next(ledger.rows(seq - 1, 14))
+        assert ledger_rows.values(found, "seq")[0] == seq
+
+    fetched = [call for call in store.calls if call == f"get /0/{1:020d}"]
+    assert len(fetched) <= 6
 
 
 def _us(moment: datetime) -> int:

@@ -10,11 +10,11 @@ Which files are known is loaded whole and compared as whole texts: ``known`` say
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from arro3.core import RecordBatch
@@ -40,7 +40,8 @@ from lakestream.sources.files.ledger_rows import (
 from lakestream.sources.files.planner import Sized
 from lakestream.storage.base import LogStore
 
-#: Rows kept decoded, newest entries first, so that a batch is planned without reading again.
+#: Rows kept decoded, newest first, so that a batch is planned without reading again. Of an entry
+#: that has more a stretch is kept, so that memory does not follow how far entries were merged.
 _CACHED_ROWS: Final = 200_000
 #: The known files are gone through anew when so much time of them has expired.
 _STEP_US: Final = 86_400_000_000
@@ -102,20 +103,18 @@ class Ledger:
         """Load what was appended since the last look. Costs one listing when there is nothing."""
         for entry in self._log.read(self._next_entry):
             where = f"{self._where}, entry {entry.first}"
-            batches = list(ledger_rows.from_bytes(entry.data, where=where))
-            self._load(entry.first, batches, where)
+            self._load(entry.first, ledger_rows.from_bytes(entry.data, where=where), where)
             self._next_entry = entry.last + 1
 
-    def _load(self, number: int, batches: list[RecordBatch], where: str) -> None:
-        if not batches or batches[0].column("seq")[0].as_py() != self._next_seq:
-            raise CheckpointCorruptError(
-                "an entry of the file ledger does not follow the one before it",
-                where=where,
-                fix="restore the checkpoint folder from a backup",
-            )
+    def _load(self, number: int, batches: Iterable[RecordBatch], where: str) -> None:
         first, files, size_bytes = self._next_seq, 0, 0
+        following = first
         newest_us: int | None = None
+        kept: deque[RecordBatch] = deque()
         for batch in batches:
+            if following == first and _first_seq(batch) != first:
+                break
+            following += batch.num_rows
             newest_us = self._know(batch, newest_us)
             if self._forgotten:
                 self._know_again(batch)
@@ -128,13 +127,20 @@ class Ledger:
                 if not ignored
                 else sum(s for s, v in zip(sizes, vias, strict=True) if v != ledger_rows.IGNORED)
             )
-            self._next_seq += batch.num_rows
+            kept.append(batch)
+            while following - _first_seq(kept[0]) - kept[0].num_rows >= _CACHED_ROWS:
+                kept.popleft()
+        if following == first:
+            raise CheckpointCorruptError(
+                "an entry of the file ledger does not follow the one before it",
+                where=where,
+                fix="restore the checkpoint folder from a backup",
+            )
+        self._next_seq = following
         if files:
             self.only_ignored = False
-        self._segments.append(
-            Segment(number, first, self._next_seq - 1, files, size_bytes, newest_us)
-        )
-        self._keep(number, batches)
+        self._segments.append(Segment(number, first, following - 1, files, size_bytes, newest_us))
+        self._keep(number, list(kept))
 
     def _know(self, batch: RecordBatch, newest_us: int | None = None) -> int | None:
         """Remember a batch's files; where they expire, give when the newest was of the moment."""
@@ -267,8 +273,9 @@ class Ledger:
         for segment in self._segments[at:]:
             if segment.first_seq > end:
                 return
-            for batch in self._batches(segment):
-                first = batch.column("seq")[0].as_py()
+            last = min(end, segment.last_seq)
+            for batch in self._batches(segment, max(start + 1, segment.first_seq), last):
+                first = _first_seq(batch)
                 low = max(start + 1 - first, 0)
                 high = min(end + 1 - first, batch.num_rows)
                 if low < high:
@@ -309,40 +316,64 @@ class Ledger:
             size_bytes += sum(sizes)
         return Backlog(files, size_bytes)
 
-    def _batches(self, segment: Segment) -> list[RecordBatch]:
-        """Give an entry's batches, from memory or by one read."""
-        if segment.entry in self._cache:
-            return self._cache[segment.entry]
+    def _batches(self, segment: Segment, first: int, last: int) -> Iterator[RecordBatch]:
+        """Give the batches of an entry that hold ``first`` to ``last``, from memory or by a read.
+
+        There may be others among them.
+        """
+        for batch in self._cache.get(segment.entry, ()):
+            begin = _first_seq(batch)
+            if begin <= first < begin + batch.num_rows:
+                yield batch
+                first = begin + batch.num_rows
+                if first > last:
+                    return
+        yield from self._read(segment, first, last)
+
+    def _read(self, segment: Segment, first: int, last: int) -> Iterator[RecordBatch]:
+        """Read an entry; keep it decoded, or where it is too large, what follows ``first``."""
+        is_large = segment.last_seq - segment.first_seq >= _CACHED_ROWS
+        kept: list[RecordBatch] = []
+        rows = 0
+        try:
+            for batch in self._decoded(segment):
+                begin = _first_seq(batch)
+                if is_large and begin + batch.num_rows <= first:
+                    continue
+                if rows < _CACHED_ROWS:
+                    kept.append(batch)
+                    rows += batch.num_rows
+                elif begin > last:
+                    break
+                yield batch
+        finally:
+            self._keep(segment.entry, kept)
+
+    def _decoded(self, segment: Segment) -> Iterator[RecordBatch]:
+        """Read a segment's rows, also where its entry was merged with its followers meanwhile."""
         where = f"{self._where}, entry {segment.entry}"
-        wanted = segment.last_seq - segment.first_seq + 1
-        found: list[RecordBatch] = []
+        following = segment.first_seq
         for entry in self._log.read(segment.entry):
             for batch in ledger_rows.from_bytes(entry.data, where=where):
-                found.append(batch)
-                wanted -= batch.num_rows
-            if wanted <= 0:
-                break
-        if not found or wanted > 0:
-            raise CheckpointCorruptError("an entry of the file ledger is gone", where=where)
-        batches = self._cut(found, segment)
-        self._keep(segment.entry, batches)
-        return batches
-
-    @staticmethod
-    def _cut(found: list[RecordBatch], segment: Segment) -> list[RecordBatch]:
-        """Take a segment's rows out of an entry that was merged with its followers meanwhile."""
-        rest = segment.last_seq - segment.first_seq + 1
-        batches = []
-        for batch in found:
-            if rest > 0:
-                batches.append(batch.slice(0, min(rest, batch.num_rows)))
-            rest -= batch.num_rows
-        return batches
+                count = min(batch.num_rows, segment.last_seq + 1 - following)
+                yield batch.slice(0, count)
+                following += count
+                if following > segment.last_seq:
+                    return
+        raise CheckpointCorruptError("an entry of the file ledger is gone", where=where)
 
     def _keep(self, entry: int, batches: list[RecordBatch]) -> None:
-        """Keep an entry decoded; the oldest go when there are too many rows."""
+        """Keep a stretch of an entry decoded; the oldest go when there are too many rows."""
+        self._cached_rows += _count(batches) - _count(self._cache.pop(entry, []))
         self._cache[entry] = batches
-        self._cached_rows += sum(each.num_rows for each in batches)
         while self._cached_rows > _CACHED_ROWS and len(self._cache) > 1:
             _, dropped = self._cache.popitem(last=False)
-            self._cached_rows -= sum(each.num_rows for each in dropped)
+            self._cached_rows -= _count(dropped)
+
+
+def _first_seq(batch: RecordBatch) -> int:
+    return cast("int", batch.column("seq")[0].as_py())
+
+
+def _count(batches: Iterable[RecordBatch]) -> int:
+    return sum(each.num_rows for each in batches)
