@@ -6,7 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 import msgspec
 
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from lakestream.sql.scope import Origin
 
 OutputMode = Literal["append", "update", "complete"]
+Widening = Literal["rewrite"]
 TableFunction = Callable[..., Stream]
 _OUTPUT_MODES: Final = ("append", "update", "complete")
 
@@ -70,6 +71,7 @@ class StreamingTable(TableFiles):
         trigger: Trigger,
         expectations: tuple[Expectation, ...],
         storage_options: StorageOptions,
+        widens: bool,
         description: str | None,
         face: DagsterFace,
     ) -> None:
@@ -79,6 +81,7 @@ class StreamingTable(TableFiles):
         self._checkpoint = checkpoint
         self._trigger = trigger
         self._storage_options = storage_options
+        self._widens = widens
         self.name: Final = name
         self.partition_by: Final = partition_by
         self.expectations: Final = expectations
@@ -156,6 +159,7 @@ class StreamingTable(TableFiles):
             partition_by=self.partition_by,
             expectations=self.expectations,
             source_names=source_names,
+            widens=self._widens,
         )
 
     @property
@@ -316,6 +320,7 @@ def streaming_table(
     output_mode: OutputMode = "append",
     trigger: Trigger | None = None,
     expectations: Mapping[str, str | Rule] | None = None,
+    widening: Widening | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
     description: str | None = None,
     key: Sequence[str] | str | None = None,
@@ -343,6 +348,9 @@ def streaming_table(
         trigger: When batches run by default; ``ls.available_now()``.
         expectations: Conditions on rows by name: an SQL text (counts and warns), or
             ``ls.expect(sql, on_fail="warn" | "drop" | "fail")``.
+        widening: ``"rewrite"`` lets a column become wider when the stream's does (``INT`` to
+            ``BIGINT``): the files that hold it are written anew, in one commit that brings no
+            row. By default such a stream is refused.
         storage_options: For the table and the checkpoint, under object_store's names.
         description: For people; the function's docstring by default.
         key: The asset key in Dagster; ``[*key_prefix, name]`` by default.
@@ -365,6 +373,7 @@ def streaming_table(
     _check_output_mode(output_mode)
     if trigger is not None:
         check_trigger(trigger, where="streaming_table(trigger=...)")
+    _check_widening(widening)
     face = DagsterFace(
         key=_parts(key) or None,
         key_prefix=_parts(key_prefix),
@@ -393,6 +402,7 @@ def streaming_table(
                 where=f"storage_options of streaming table {table_name!r}",
                 path=path,
             ),
+            widens=widening is not None,
             description=description or inspect.getdoc(function),
             face=face,
         )
@@ -413,6 +423,15 @@ def _check_output_mode(output_mode: str) -> None:
             f"output mode {output_mode!r} needs a streaming aggregation, and there is none here",
             where="streaming_table(output_mode=...)",
             fix='leave output_mode at "append"',
+        )
+
+
+def _check_widening(widening: str | None) -> None:
+    if widening not in {None, *get_args(Widening)}:
+        raise ConfigError(
+            f"there is no widening {widening!r}",
+            where="streaming_table(widening=...)",
+            fix='give "rewrite", or leave it out: then a column keeps its type',
         )
 
 

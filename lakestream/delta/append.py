@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 #: zstd level 1 costs 12 % more CPU than snappy and halves the bytes; small row groups cost half
 #: as much again in both (read_engines.md, 4). A column of many values gives its dictionary up
 #: at 128 KB: 8 % less CPU than at the usual 1 MB, and fewer bytes.
-_ROW_GROUP_ROWS: Final = 2**20
-_DICTIONARY_BYTES: Final = 2**17
+ROW_GROUP_ROWS: Final = 2**20
+DICTIONARY_BYTES: Final = 2**17
 _OTHERWISE: Final = Otherwise(
     StorageUnavailableError,
     "the rows could not be written",
@@ -74,8 +74,8 @@ def append(
                 writer_properties=WriterProperties(
                     compression="ZSTD",
                     compression_level=1,
-                    max_row_group_size=_ROW_GROUP_ROWS,
-                    dictionary_page_size_limit=_DICTIONARY_BYTES,
+                    max_row_group_size=ROW_GROUP_ROWS,
+                    dictionary_page_size_limit=DICTIONARY_BYTES,
                 ),
                 commit_properties=properties,
             )

@@ -15,6 +15,7 @@ from arro3.core import Field, RecordBatch, RecordBatchReader, Schema
 from lakestream.errors import PlanError, SinkSchemaError
 from lakestream.plan import types as t
 from lakestream.plan.arrow_types import spark_schema, to_arrow
+from lakestream.plan.widening import retyped, widened
 
 
 class Fit(msgspec.Struct, frozen=True):
@@ -30,8 +31,14 @@ class Fit(msgspec.Struct, frozen=True):
     merge: bool
 
 
-def fit(stream: t.Struct, table: t.Struct, *, where: str) -> Fit:
+def fit(stream: t.Struct, table: t.Struct, *, where: str, widens: bool = False) -> Fit:
     """Compare the columns of a stream with a table's.
+
+    Args:
+        stream: The stream's columns.
+        table: The table's.
+        where: The table, for messages.
+        widens: Whether a narrower column becomes the table's wider one, value for value.
 
     Raises:
         SinkSchemaError: A column has another type than the table's, has none (``void``), or
@@ -42,16 +49,25 @@ def fit(stream: t.Struct, table: t.Struct, *, where: str) -> Fit:
     fields: list[tuple[str, t.SparkType]] = []
     for name, kind in stream.fields:
         spelled, wanted = known.get(name.lower(), (name, None))
+        if wanted is not None and widens:
+            kind = retyped(kind, wanted)  # noqa: PLW2901 - one column, by two names
         if wanted is not None and not _storable(kind, wanted):
             raise SinkSchemaError(
                 f"column {name!r} is {t.type_name(kind)}, the table's is {t.type_name(wanted)}",
                 where=where,
                 fix=f"cast it: CAST({t.quoted(name)} AS {t.type_ddl(wanted)}), or write to a new "
-                "table; the type of a table's column is never changed silently",
+                "table; the type of a table's column is never changed silently"
+                + _may_widen(kind, wanted, widens=widens),
             )
         fields.append((spelled, kind))
     same = sorted(fields, key=_name) == sorted(table.fields, key=_name)
     return Fit(t.Struct(tuple(fields)), merge=not same)
+
+
+def _may_widen(kind: t.SparkType, wanted: t.SparkType, *, widens: bool) -> str:
+    if widens or widened(wanted, kind) != kind:
+        return ""
+    return ', but widening="rewrite" of the table lets it become wider (docs/schema.md)'
 
 
 def check_columns(schema: t.Struct, *, where: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
 
 from arro3.core import Array, RecordBatch
@@ -36,6 +38,21 @@ _CONCURRENT_HEADS: Final = 16
 _BATCH_ROWS: Final = 2**16
 
 
+@dataclass(frozen=True, slots=True)
+class OpenedDataFile:
+    """One data file, about to be read.
+
+    Args:
+        file: Which.
+        columns: Those that it has itself, under its own types; partition columns are none.
+        batches: Its rows under the reader's schema, lazily, once.
+    """
+
+    file: DataFile
+    columns: t.Struct
+    batches: Iterator[RecordBatch]
+
+
 class FileReader:
     """Reads data files as batches of one schema.
 
@@ -63,10 +80,17 @@ class FileReader:
         Cost: two requests a file, more for files over 16 MB; memory is at most 64 MB of files
         and one batch.
         """
+        for opened in self.opened(files):
+            for batch in opened.batches:
+                yield opened.file, batch
+
+    def opened(self, files: Iterable[DataFile]) -> Iterator[OpenedDataFile]:
+        """Open files in order, each with its own columns; see ``batches``."""
         for window in _windows(files):
             for file, source in self._opened(window):
-                for batch in self._rows(file, source):
-                    yield file, batch
+                with self._mapped(file, source):
+                    columns, batches = _parquet(cast("BinaryIO", source), self._schema)
+                yield OpenedDataFile(file, columns, self._rows(file, source, batches))
 
     def _opened(
         self, window: Sequence[DataFile]
@@ -109,17 +133,20 @@ class FileReader:
             "the table's delta.deletedFileRetentionDuration",
         )
 
-    def _rows(self, file: DataFile, source: BinaryIO | RangedFile) -> Iterator[RecordBatch]:
-        for batch in self._parquet_batches(file, source):
+    def _rows(
+        self, file: DataFile, source: BinaryIO | RangedFile, batches: Iterator[RecordBatch]
+    ) -> Iterator[RecordBatch]:
+        while True:
+            with self._mapped(file, source):
+                batch = next(batches, None)
+            if batch is None:
+                return
             yield self._table_batch(file, batch)
 
-    def _parquet_batches(
-        self, file: DataFile, source: BinaryIO | RangedFile
-    ) -> Iterator[RecordBatch]:
+    @contextmanager
+    def _mapped(self, file: DataFile, source: BinaryIO | RangedFile) -> Iterator[None]:
         try:
-            yield from _parquet(cast("BinaryIO", source), self._schema)
-        except GeneratorExit:
-            raise
+            yield
         except BaseException as error:
             if not (isinstance(error, Exception) or is_panic(error)):
                 raise
@@ -173,12 +200,13 @@ def _windows(files: Iterable[DataFile]) -> Iterator[list[DataFile]]:
         yield window
 
 
-def _parquet(source: BinaryIO, wanted: t.Struct) -> Iterator[RecordBatch]:
+def _parquet(source: BinaryIO, wanted: t.Struct) -> tuple[t.Struct, Iterator[RecordBatch]]:
     found = read_parquet(source, batch_size=_BATCH_ROWS)
-    if not _has_int96(spark_schema(found.schema), wanted):
-        return iter(found)
+    columns = spark_schema(found.schema)
+    if not _has_int96(columns, wanted):
+        return columns, iter(found)
     source.seek(0)
-    return _int96_batches(source)
+    return columns, _int96_batches(source)
 
 
 def _has_int96(have: t.Struct, want: t.Struct) -> bool:

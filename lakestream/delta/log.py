@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _FOLDER: Final = "_delta_log"
 #: Names the newest checkpoint, so that it need not be looked for.
 CHECKPOINT_HINT: Final = f"{_FOLDER}/_last_checkpoint"
+#: Under our own part of ``commitInfo``: the columns to which a commit gave wider types.
+WIDENED: Final = "widened"
 _CONCURRENT: Final = 16
 _NAME: Final = re.compile(r"_delta_log/(\d{20})\.json")
 

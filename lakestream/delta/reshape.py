@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any, Final
+from typing import Any
 
 from arro3.core import Array, DataType
 
 from lakestream.plan import types as t
 from lakestream.plan.arrow_types import arrow_schema, spark_type, to_arrow
-
-#: What a file's column may be read as without a change of value, beside its own type.
-_WIDER: Final[dict[t.SparkType, tuple[t.SparkType, ...]]] = {
-    t.BYTE: (t.SHORT, t.INT, t.LONG),
-    t.SHORT: (t.INT, t.LONG),
-    t.INT: (t.LONG,),
-    t.FLOAT: (t.DOUBLE,),
-    # INT96, Spark's old way to store an instant, carries no zone: it is UTC.
-    t.TIMESTAMP_NTZ: (t.TIMESTAMP,),
-}
+from lakestream.plan.widening import widened
 
 
 def readable_as(have: t.SparkType, want: t.SparkType) -> bool:
@@ -32,7 +23,9 @@ def readable_as(have: t.SparkType, want: t.SparkType) -> bool:
         case t.Map(key, value), t.Map(wanted_key, wanted_value):
             return readable_as(key, wanted_key) and readable_as(value, wanted_value)
         case _:
-            return have == want or want in _WIDER.get(have, ())
+            # INT96, Spark's old way to store an instant, carries no zone: it is UTC.
+            is_instant = (have, want) == (t.TIMESTAMP_NTZ, t.TIMESTAMP)
+            return have == want or is_instant or widened(have, want) == want
 
 
 def column_as(column: Array, kind: t.SparkType) -> Array:

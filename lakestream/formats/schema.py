@@ -154,6 +154,41 @@ def grow_by_hints(stored: t.Struct, hints_ddl: str) -> t.Struct:
     return grown
 
 
+def widen_drift(stored: t.Struct, drift: t.Struct, hints_ddl: str | None) -> t.Struct:
+    """Add what drift brought, and widen types to what was seen; those that hints pin stay.
+
+    Raises:
+        SchemaRejectedError: The result is over a limit.
+    """
+    kept = merge_drift(stored, drift, widen=False)
+    grown = merge_drift(stored, drift, widen=True)
+    for path, _ in () if hints_ddl is None else t.parse_ddl(hints_ddl):
+        literal = find_name(stored, path)
+        parts = [literal] if literal is not None else path.split(".")
+        if (pinned := _part(kept, parts)) is not None:
+            grown = _hint_field(grown, parts, pinned, path)
+    return grown
+
+
+def _part(kind: t.SparkType, parts: list[str]) -> t.SparkType | None:
+    """Give the type of a part of a type, by the path of a hint; None where there is none."""
+    match kind, parts:
+        case _, []:
+            return kind
+        case t.Array(element), ["element", *rest]:
+            return _part(element, rest)
+        case t.Map(key, _), ["key", *rest]:
+            return _part(key, rest)
+        case t.Map(_, value), ["value", *rest]:
+            return _part(value, rest)
+        case t.Struct(), [name, *rest]:
+            known = find_name(kind, name)
+            found = None if known is None else kind.get(known)
+            return None if found is None else _part(found, rest)
+        case _:
+            return None
+
+
 def check_hint(name: str, *, stored: t.SparkType, wanted: t.SparkType) -> None:
     """Refuse a hint for a column that has had another type since the stream began.
 

@@ -69,17 +69,21 @@ class Attempt:
         self.run = None
         self.reads = {}
 
-    def finish_with(self, schema: Struct, table: Struct | None) -> None:
+    def finish_with(
+        self, schema: Struct, table: Struct | None, widened: tuple[SchemaChange, ...]
+    ) -> None:
         """Write the attempt's summary at the stream's end: after the rows, before the commit."""
         run = self.run
         assert run is not None, "the attempt was not transformed"  # noqa: S101
         changes = () if table is None else schema_changes(table, schema)
         added = tuple(each for each in changes if each.kind == "added")
         self._stream = RecordBatchReader.from_batches(
-            arrow_schema(schema), self._counted(run, added)
+            arrow_schema(schema), self._counted(run, (*widened, *added))
         )
 
-    def _counted(self, run: TransformRun, added: tuple[SchemaChange, ...]) -> Iterator[RecordBatch]:
+    def _counted(
+        self, run: TransformRun, changes: tuple[SchemaChange, ...]
+    ) -> Iterator[RecordBatch]:
         rows = 0
         # Iterated as a Python object, never through its C stream: below another arro3 stream of
         # Python's the C stream would run without the GIL.
@@ -87,18 +91,18 @@ class Attempt:
             rows += batch.num_rows
             yield batch
         try:
-            self._summary(rows, run, added).write(self.records)
+            self._summary(rows, run, changes).write(self.records)
         except BaseException as error:
             self._failure = error
             raise
 
     def _summary(
-        self, rows: int, run: TransformRun, added: tuple[SchemaChange, ...]
+        self, rows: int, run: TransformRun, changes: tuple[SchemaChange, ...]
     ) -> AttemptSummary:
         return AttemptSummary(
             rows=rows,
-            schema_changed=bool(added),
-            schema_changes=added,
+            schema_changed=bool(changes),
+            schema_changes=changes,
             sources={
                 name: SourceSummary(
                     rows=read.report.rows,
@@ -164,13 +168,21 @@ class PlanRunner(msgspec.Struct):
         if self._transform is None:
             self.query.establish(self.compile().schema)
 
-    def run(self, attempt: Attempt, table: Struct | None, *, timestamp_ms: int) -> None:
+    def run(
+        self,
+        attempt: Attempt,
+        table: Struct | None,
+        *,
+        timestamp_ms: int,
+        widened: tuple[SchemaChange, ...] = (),
+    ) -> None:
         """Lead the attempt's reads through the plan; nothing moves until the sink pulls.
 
         Args:
             attempt: Its reads are open; its stream is made here.
             table: The table's columns, to tell whether the attempt brings new ones.
             timestamp_ms: What ``current_timestamp`` gives, in milliseconds since 1970 UTC.
+            widened: Which of the table's columns have become wider for this batch.
         """
         transform = self.compile(attempt.reads)
         sources = self.query.definition.named_sources()
@@ -182,7 +194,7 @@ class PlanRunner(msgspec.Struct):
         }
         inputs |= {node: snapshot.reader() for node, snapshot in self._snapshots.items()}
         attempt.run = transform.run(inputs, now=from_epoch_ms(timestamp_ms))
-        attempt.finish_with(transform.schema, table)
+        attempt.finish_with(transform.schema, table, widened)
 
     def leaf_schemas(self) -> Mapping[Source | StaticTable, Struct]:
         """Give the columns of what the plan reads, as of this moment."""

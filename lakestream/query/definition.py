@@ -34,6 +34,7 @@ class QueryDefinition(msgspec.Struct, frozen=True):
         checkpoint: The checkpoint's folder; None is ``<path>/_lakestream``.
         partition_by: Columns by which the table is partitioned.
         expectations: What rows are held to.
+        widens: Whether the table's columns may be given wider types, by a rewrite of its files.
         source_names: Names for sources that have one by their place (a streaming table's
             parameter); the others are named by their kind and location.
     """
@@ -46,6 +47,7 @@ class QueryDefinition(msgspec.Struct, frozen=True):
     partition_by: tuple[str, ...] = ()
     expectations: tuple[Expectation, ...] = ()
     source_names: Mapping[Source, str] | None = None
+    widens: bool = False
 
     def __repr__(self) -> str:
         """Give name and place without the secrets that a URI may hold."""

@@ -216,7 +216,19 @@ class MicroBatchExecution:
     def transform(self, plan: BatchPlan, attempt: Attempt, inspection: Inspection) -> None:
         """Line 7: run the stateless part of the plan over the streams, lazily."""
         failpoint("transform")
-        self._runner.run(attempt, inspection.schema, timestamp_ms=plan.entry.timestamp_ms)
+        self._runner.run(
+            attempt,
+            inspection.schema,
+            widened=inspection.widened,
+            timestamp_ms=plan.entry.timestamp_ms,
+        )
+
+    def widen(self, plan: BatchPlan, attempt: Attempt, inspection: Inspection) -> bool:
+        """Between 7 and 8: a table that is too narrow gets wider columns, by its own commit.
+
+        That commit brings no row: a run that dies behind it meets a table that is wide enough.
+        """
+        return inspection.widen(attempt.stream, self._commit_metadata(plan, attempt))
 
     def sink_commit(self, plan: BatchPlan, attempt: Attempt, inspection: Inspection) -> None:
         """Line 8: rows, new columns and marks in one commit through the inspected handle."""
@@ -283,6 +295,8 @@ class MicroBatchExecution:
                 with timer.line("addBatch"):
                     self.read(plan, attempt)
                     self.transform(plan, attempt, inspection)
+                    if self.widen(plan, attempt, inspection):
+                        continue
                     self.sink_commit(plan, attempt, inspection)
                 return self._own_receipt(plan)
             except Exception as error:  # noqa: BLE001 - the table alone says what happened

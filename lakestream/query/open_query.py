@@ -122,11 +122,13 @@ def open_query(
         CheckpointMismatchError: The checkpoint belongs to another query, or a source changed
             in a way that its progress does not fit any more.
         CheckpointLostError: The table carries this query's mark and the checkpoint is gone.
-        ConfigError: The table lies where its own source would read it.
+        ConfigError: The table lies where its own source would read it, or its columns may not
+            become wider and those of a source may.
 
     Cost: a handful of requests; on the first start of a file source also what inference reads.
     """
     _refuse_circle(definition)
+    _refuse_narrow_table(definition)
     log: LogStore = stores.open_log_store(
         definition.checkpoint_location.uri, definition.storage_options
     )
@@ -179,6 +181,7 @@ def open_sink(definition: QueryDefinition, query_id: str) -> DeltaSink:
         partition_by=definition.partition_by,
         query_id=query_id,
         query_name=definition.name,
+        widens=definition.widens,
     )
 
 
@@ -230,6 +233,23 @@ def _refuse_circle(definition: QueryDefinition) -> None:
                 "the table lies in the folder that it reads: its own files would be its input",
                 where=f"{display(definition.path)}, read by {description.description}",
                 fix="put the table elsewhere, or narrow the source: path_glob_filter='*.json'",
+            )
+
+
+def _refuse_narrow_table(definition: QueryDefinition) -> None:
+    """Refuse a source whose columns become wider above a table whose columns may not."""
+    for source in definition.named_sources().values():
+        description = description_of(source)
+        if isinstance(description, FilesDescription) and description.widens:
+            if definition.widens:
+                continue
+            raise ConfigError(
+                "the columns of the source become wider, those of its table may not: deltalake "
+                "cannot change the type of a column, so that the table must be written anew",
+                where=f"schema_evolution='add_new_columns_with_type_widening', "
+                f"{description.description}",
+                fix='allow that with widening="rewrite" of the streaming table (docs/schema.md '
+                "tells the cost), or use add_new_columns: values that do not fit are rescued",
             )
 
 

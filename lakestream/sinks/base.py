@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 from arro3.core import RecordBatchReader
 
+from lakestream.plan.schema_diff import SchemaChange
 from lakestream.plan.types import Struct
 
 
@@ -40,6 +41,20 @@ class Inspection(Protocol):
     @property
     def schema(self) -> Struct | None:
         """The table's columns as inspected; None when it has none yet."""
+        ...
+
+    @property
+    def widened(self) -> tuple[SchemaChange, ...]:
+        """The columns that were given a wider type for this very batch, which is not in yet."""
+        ...
+
+    def widen(self, stream: RecordBatchReader, metadata: Mapping[str, object]) -> bool:
+        """Give the sink's columns the wider types that a stream's have, where that is allowed.
+
+        Returns:
+            True when the sink has changed: it must be inspected again. Nothing of the stream is
+            taken; the rows that the sink has stay the same, and no reader sees one twice.
+        """
         ...
 
     def commit(self, stream: RecordBatchReader, metadata: Mapping[str, object]) -> None:

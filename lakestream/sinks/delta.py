@@ -12,7 +12,7 @@ from arro3.core import RecordBatchReader
 from lakestream.delta.append import append, delete_all
 from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
 from lakestream.delta.durability import damaged, is_whole, sync
-from lakestream.delta.log import CHECKPOINT_HINT, Commit
+from lakestream.delta.log import CHECKPOINT_HINT, WIDENED, Commit
 from lakestream.delta.snapshot import active_keys
 from lakestream.delta.table import (
     TableAddress,
@@ -34,11 +34,14 @@ from lakestream.errors import (
     StorageUnavailableError,
 )
 from lakestream.plan.arrow_types import arrow_schema
+from lakestream.plan.schema_diff import SchemaChange
+from lakestream.plan.types import Struct
+from lakestream.plan.widening import retyped
 from lakestream.sinks.base import Receipt
 
 if TYPE_CHECKING:
     from lakestream.delta.table import Table
-    from lakestream.plan.types import Struct
+    from lakestream.delta.widening import Widening
     from lakestream.storage.location import PathLike
     from lakestream.storage.options import StorageOptions
 
@@ -47,6 +50,8 @@ _METADATA_KEY = "lakestream"
 _DIGEST_KEY = "planDigest"
 #: The mark of a query id that was reset: greater than any batch, exact in every JSON reader.
 _RETIRED = 2**53 - 1
+#: How far back it is looked, before a query's first receipt, for what its first batch widened.
+_BEFORE_FIRST = 10
 #: How often a mark is put anew because a run of the query committed a batch meanwhile.
 _MAX_TRIES = 10
 
@@ -66,6 +71,26 @@ class DeltaInspection(msgspec.Struct, frozen=True):
     _table: Table
     _marks: Mapping[str, int]
     _where: str
+    widened: tuple[SchemaChange, ...] = ()
+    _widening: Widening | None = None
+
+    def widen(self, stream: RecordBatchReader, metadata: Mapping[str, object]) -> bool:
+        """Write the table's files anew where a stream's columns have wider types than its own.
+
+        Without ``widening`` the table stays, and ``commit`` refuses such a stream. See
+        ``Widening.widen`` for what it costs and raises.
+
+        Returns:
+            True when the table was changed: inspect it again.
+        """
+        if self._widening is None:
+            return False
+        now = table_schema(self._table)
+        wanted = _retyped(now, stream_columns(stream, where=self._where))
+        if wanted == now:
+            return False
+        self._widening.widen(self._table, wanted, metadata)
+        return True
 
     def commit(self, stream: RecordBatchReader, metadata: Mapping[str, object]) -> None:
         """Append a batch's rows with its marks in one commit, through the inspected handle.
@@ -95,7 +120,12 @@ class DeltaInspection(msgspec.Struct, frozen=True):
                 fix="inspect it again; an inspection serves one commit",
             )
         table_columns = table_schema(self._table)
-        fitted = fit(stream_columns(stream, where=self._where), table_columns, where=self._where)
+        fitted = fit(
+            stream_columns(stream, where=self._where),
+            table_columns,
+            where=self._where,
+            widens=self._widening is not None,
+        )
         append(
             self._table,
             conformed(stream, fitted.schema),
@@ -119,6 +149,7 @@ class DeltaSink:
         partition_by: Partition columns of a table that ``prepare`` creates.
         query_id: The query's id in its checkpoint: the name of its mark.
         query_name: The query's name: a second mark that outlives the checkpoint.
+        widens: Whether the table's columns may be given wider types, by a rewrite of its files.
     """
 
     def __init__(
@@ -129,12 +160,14 @@ class DeltaSink:
         partition_by: Sequence[str] = (),
         query_id: str,
         query_name: str,
+        widens: bool = False,
     ) -> None:
         self._address = TableAddress.of(path, options)
         self._handle = TableHandle(self._address)
         self._partition_by = tuple(partition_by)
         self._query_id = query_id
         self._name_mark = f"lakestream:{query_name}"
+        self._widening = _opened(self._address) if widens else None
         self._winner: Commit | None = None
         #: The version that another attempt committed, so that its files may not be on the disk.
         self._found_version: int | None = None
@@ -173,7 +206,9 @@ class DeltaSink:
         """
         stored = self.schema()
         if stored is not None:
-            fit(schema, stored, where=self.where)
+            widens = self._widening is not None
+            table = _retyped(stored, schema) if widens else stored
+            fit(schema, table, where=self.where, widens=widens)
             return
         check_columns(schema, where=self.where)
         self._check_partition_columns(schema)
@@ -285,11 +320,11 @@ class DeltaSink:
         """
         table = self._refreshed(table_id)
         version = table.version()
-        self._check_restore(version, receipt_version)
+        widened = self._check_since(version, receipt_version, batch_id)
         mark = mark_of(table, self._query_id, where=self.where)
         receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
         if receipt is not None and receipt_version is None:
-            self._check_restore(version, receipt.version)
+            self._check_since(version, receipt.version, batch_id)
         self._found_version = None if receipt is None else receipt.version
         self._synced_version = receipt_version
         return DeltaInspection(
@@ -299,6 +334,8 @@ class DeltaSink:
             _table=table,
             _marks={self._query_id: batch_id, self._name_mark: batch_id},
             _where=self.where,
+            widened=widened,
+            _widening=self._widening,
         )
 
     def _refreshed(self, table_id: str | None) -> Table:
@@ -312,17 +349,23 @@ class DeltaSink:
             )
         return table
 
-    def _check_restore(self, version: int, receipt_version: int | None) -> None:
-        if receipt_version is None:
-            return
-        if version < receipt_version:
+    def _check_since(
+        self, version: int, receipt_version: int | None, batch_id: int
+    ) -> tuple[SchemaChange, ...]:
+        """Look at what was committed since the last receipt; give what widened for this batch."""
+        if receipt_version is not None and version < receipt_version:
             raise SinkBehindError(
                 f"the table is at version {version}, the query committed version {receipt_version}",
                 where=self.where,
                 fix="bring the table's log back from a backup, or reset the query",
             )
-        for commit in self._handle.log.backwards(version, receipt_version + 1):
-            if commit.operation == "RESTORE":
+        if receipt_version is None and self._widening is None:
+            return ()
+        found: list[SchemaChange] = []
+        # Before the first receipt the log may be long and somebody else's.
+        first = version - _BEFORE_FIRST if receipt_version is None else receipt_version
+        for commit in self._handle.log.backwards(version, max(first, -1) + 1):
+            if commit.operation == "RESTORE" and receipt_version is not None:
                 raise SinkRestoredError(
                     f"version {commit.version} restored the table to an older version, which "
                     "took committed batches out of it without their marks",
@@ -330,6 +373,10 @@ class DeltaSink:
                     fix="reset the query, with truncate when the restored rows are to go too: it "
                     "reads its sources again",
                 )
+            ours = _metadata_of(commit)
+            if ours.get("query") == self._query_id and ours.get("batch") == batch_id:
+                found = [*_changes_in(ours), *found]
+        return tuple(found)
 
     def _receipt_of_mark(
         self,
@@ -468,14 +515,35 @@ class DeltaSink:
         return [key for key in keys if (self._root / key).exists()]
 
 
-def _receipt(batch_id: int, commit: Commit) -> Receipt:
+def _retyped(table: Struct, stream: Struct) -> Struct:
+    """Give a table's columns as they must be to take a stream's."""
+    found = retyped(table, stream)
+    assert isinstance(found, Struct)  # noqa: S101 - a struct stays one
+    return found
+
+
+def _opened(address: TableAddress) -> Widening:
+    from lakestream.delta.widening import Widening
+
+    return Widening(address)
+
+
+def _changes_in(metadata: Mapping[str, object]) -> list[SchemaChange]:
+    return msgspec.convert(metadata.get(WIDENED, []), list[SchemaChange])
+
+
+def _metadata_of(commit: Commit) -> Mapping[str, object]:
     metadata = commit.info.get(_METADATA_KEY)
+    return metadata if isinstance(metadata, dict) else {}
+
+
+def _receipt(batch_id: int, commit: Commit) -> Receipt:
     return Receipt(
         batch_id=batch_id,
         version=commit.version,
         rows=commit.rows,
         bytes=sum(add.size for add in commit.adds),
-        metadata=metadata if isinstance(metadata, dict) else {},
+        metadata=_metadata_of(commit),
     )
 
 

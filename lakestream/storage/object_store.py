@@ -29,6 +29,8 @@ from lakestream.storage.pages import PAGE_ROWS, PageBuilder
 from lakestream.storage.patience import Patience, asked_again
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from arro3.core import RecordBatch
     from obstore import GetOptions
 
@@ -175,6 +177,11 @@ class ObjectStore:
                 return call()
 
         return asked_again(mapped_call)
+    def upload(self, key: str, file: Path) -> None:
+        """Store a local file, in parts if it is large; memory stays flat."""
+        path = self._prefix + key
+        self._asked(self._where(key), lambda: obstore.put(self._store, path, file))
+
 
     def _check_access(self, error: StorageUnavailableError, patience: Patience) -> None:
         """Raise what a listing's error does not tell: that it was denied.

@@ -51,7 +51,7 @@ def test_defaults_hang_on_the_schema(
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"schema_evolution": "add_new_columns_with_type_widening"}, "cannot be widened"),
+        ({"schema": "a INT", "schema_evolution": "add_new_columns_with_type_widening"}, "declared"),
         ({"schema": "a INT", "schema_evolution": "add_new_columns"}, "declared schema"),
         ({"schema": "a INT", "schema_hints": "b INT"}, "exclude each other"),
         ({"schema_evolution": "addNewColumns"}, "add_new_columns"),

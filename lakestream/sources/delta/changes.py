@@ -11,6 +11,7 @@ from lakestream.delta.features import refuse_deletion_vectors
 from lakestream.delta.snapshot import DataFile
 from lakestream.errors import DeltaChangeError
 from lakestream.plan.types import Array, Map, SparkType, Struct, type_name
+from lakestream.plan.widening import widened
 
 if TYPE_CHECKING:
     from lakestream.delta.log import Commit
@@ -54,10 +55,13 @@ def _check_allowed(commit: Commit, rules: ChangeRules, *, updates: bool, where: 
 
 
 def check_grown(old: Struct, new: Struct, *, version: int, operation: str, where: str) -> None:
-    """Check that a table's new columns only add to the old ones, at any depth.
+    """Check that a table's new columns only add to the old ones or widen them, at any depth.
+
+    A wider type changes no value, of the rows before it neither: what the plan makes of it is
+    held against the query's own table before anything is written.
 
     Raises:
-        DeltaChangeError: A column was dropped, renamed, or has another type now.
+        DeltaChangeError: A column was dropped, renamed, or has a type that is not a wider one.
     """
     problem = _lost(old, new, "")
     if problem is not None:
@@ -82,7 +86,7 @@ def _lost(old: SparkType, new: SparkType, path: str) -> str | None:
             return _lost(one, other, f"{path}.element")
         case Map(key, value), Map(new_key, new_value):
             return _lost(key, new_key, f"{path}.key") or _lost(value, new_value, f"{path}.value")
-        case _ if old == new:
+        case _ if old == new or widened(old, new) == new:
             return None
         case _:
             return f"{path!r} was {type_name(old)} and is {type_name(new)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lakestream.errors import SchemaInferenceError
-from lakestream.formats.schema import merge_drift
+from lakestream.formats.schema import merge_drift, widen_drift
 from lakestream.sources.files.inference import infer_columns, without_ours
 from lakestream.sources.files.layout import Layout, grown_layout
 from lakestream.sources.files.partition_keys import new_keys, with_new_keys
@@ -159,4 +159,8 @@ class SourceColumns:
         return self._log.evolve(lambda newest: newest or found, cause="inferred")
 
     def _grown(self, data: t.Struct, drift: t.Struct) -> t.Struct:
-        return merge_drift(data, without_ours(self._description, drift), widen=False)
+        described = self._description
+        news = without_ours(described, drift)
+        if described.widens:
+            return widen_drift(data, news, described.schema_hints)
+        return merge_drift(data, news, widen=False)

@@ -42,13 +42,7 @@ if TYPE_CHECKING:
     from lakestream.storage.options import OptionValue
 
 FormatName = Literal["json", "csv", "parquet", "avro", "orc", "xml", "text", "binaryFile"]
-EvolutionMode = Literal[
-    "add_new_columns",
-    "add_new_columns_with_type_widening",
-    "rescue",
-    "fail_on_new_columns",
-    "none",
-]
+EvolutionMode = Evolution
 _FORMATS: Final = {
     "json": ("lakestream.formats.json", "JsonFormat"),
     "csv": ("lakestream.formats.csv", "CsvFormat"),
@@ -273,22 +267,15 @@ def _evolution(
             else ("add_new_columns")
         )
     check_choice("schema_evolution", wanted, get_args(EvolutionMode))
-    if wanted == "add_new_columns_with_type_widening":
-        raise ConfigError(
-            "a Delta table's columns cannot be widened: deltalake cannot change a column's type",
-            where=f"schema_evolution={wanted!r}",
-            fix="use add_new_columns (values that do not fit are rescued), or pin a wider type"
-            " with schema_hints",
-        )
     if reader.fixed_schema is not None and wanted != "none":
         raise ConfigError(
             f"the columns of format {reader.name!r} never change",
             where=f"schema_evolution={wanted!r}",
             fix="leave schema_evolution out",
         )
-    if wanted == "add_new_columns" and declared is not None:
+    if wanted.startswith("add_new_columns") and declared is not None:
         raise ConfigError(
-            "add_new_columns cannot be used with a declared schema",
+            f"{wanted} cannot be used with a declared schema",
             where=f"schema_evolution={wanted!r}",
             fix="give the schema as schema_hints instead: then new columns are added to it",
         )

@@ -23,7 +23,13 @@ from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.storage.location import Location, PathLike, display, parse_location, resolve
 from lakestream.storage.options import StorageOptions
 
-Evolution = Literal["add_new_columns", "rescue", "fail_on_new_columns", "none"]
+Evolution = Literal[
+    "add_new_columns",
+    "add_new_columns_with_type_widening",
+    "rescue",
+    "fail_on_new_columns",
+    "none",
+]
 
 
 class FilesDescription(msgspec.Struct, frozen=True):
@@ -135,7 +141,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     def unknown_fields(self) -> UnknownFields:
         """What a format does with a field that the schema does not have."""
         match self.evolution:
-            case "add_new_columns":
+            case "add_new_columns" | "add_new_columns_with_type_widening":
                 return "evolve"
             case "fail_on_new_columns":
                 return "fail"
@@ -146,6 +152,11 @@ class FilesDescription(msgspec.Struct, frozen=True):
 
     def split_path(self) -> tuple[str, Glob | None]:
         """Give the literal root, resolved now, and the glob below it.
+
+    @property
+    def widens(self) -> bool:
+        """Whether a column becomes wider when a file has values that are too wide for it."""
+        return self.evolution == "add_new_columns_with_type_widening"
 
         Raises:
             EnvironmentNotSetError: An ``ls.env`` in the path is not set.

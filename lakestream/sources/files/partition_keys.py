@@ -54,7 +54,7 @@ def with_new_keys(
     Raises:
         SchemaRejectedError: There would be too many columns.
     """
-    if description.evolution != "add_new_columns" or not layout.partitions.fields:
+    if description.unknown_fields != "evolve" or not layout.partitions.fields:
         return layout
     ddl = description.schema_hints
     hinted = t.Struct(()) if ddl is None else t.Struct(t.parse_ddl(ddl))

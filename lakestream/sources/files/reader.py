@@ -186,6 +186,7 @@ class FilesReader:
                 corrupt_column=corrupt if layout.data.get(corrupt) == t.STRING else None,
                 mode=description.mode,
                 unknown=description.unknown_fields,
+                widen=description.widens,
                 case_sensitive=description.case_sensitive,
                 infer_types=description.infer_types,
             ),

@@ -11,6 +11,7 @@ import msgspec
 from lakestream.errors import ConfigError
 from lakestream.formats.base import UnknownFields
 from lakestream.formats.infer import merge_kinds, settled
+from lakestream.formats.schema import widen_drift
 from lakestream.plan import types as t
 from lakestream.plan.schema_diff import SchemaChange, schema_changes
 from lakestream.plan.widening import widened
@@ -176,6 +177,7 @@ def _findings(
     textual = description.format.name in _TEXTUAL
     found = _as_stored(have, _columns(seen), textual=textual)
     assert isinstance(found, t.Struct)  # noqa: S101 - a struct stays one
+    becoming = {each.path for each in schema_changes(have, _widened(description, have, found))}
     for change in schema_changes(have, found):
         match change.kind:
             case "added" if seen.partitions.get(change.path) is not None and (
@@ -187,8 +189,16 @@ def _findings(
             case "removed":
                 effect = "is null in rows of files without it"
             case "retyped":
-                effect = f"values that do not fit are {'rescued' if rescued else 'null'}"
+                effect = (
+                    "becomes wider by the batch that brings it"
+                    if change.path in becoming
+                    else f"values that do not fit are {'rescued' if rescued else 'null'}"
+                )
         yield SchemaFinding(change, effect)
+
+
+def _widened(description: FilesDescription, have: t.Struct, seen: t.Struct) -> t.Struct:
+    return widen_drift(have, seen, description.schema_hints) if description.widens else have
 
 
 def _as_stored(stored: t.SparkType, seen: t.SparkType, *, textual: bool) -> t.SparkType:
