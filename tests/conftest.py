@@ -16,7 +16,7 @@ from support.azurite import AzuriteServer
 from support.gcs_double import GcsServer
 from support.moto import MotoServer
 
-pytest_plugins = ["support.required_legs", "support.scratch"]
+pytest_plugins = ["support.required_legs", "support.volume", "support.scratch"]
 
 
 @pytest.fixture(scope="session")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.kill_sweep import BATCHES, ONCE_A_RUN
+from support.volume import at_volume
 
 from lakestream.failpoint import PROTOCOL_LINES
 
@@ -42,7 +43,7 @@ def test_c1_c2_c4_run_when_killed_around_every_mutating_call_then_each_row_is_th
     kinds = {re.sub(r"[0-9a-f-]*\d[0-9a-f-]*", "N", call) for call in found["calls"]}
     assert {"delta commit", "delta create", "put metadata", "put epochs/N"} <= kinds
     assert sum(call == "delta commit" for call in found["calls"]) >= 3
-    assert found["cases"] == 2 * len(found["calls"])
+    assert found["cases"] == at_volume(push=1, nightly=3) * len(found["calls"])
     assert found["kills"] >= found["cases"]
 
 
@@ -63,7 +64,7 @@ def test_c2_recovery_when_killed_at_each_line_after_a_kill_at_each_line_then_eac
     found = _swept(tmp_path, "pairs")
 
     assert found["failures"] == []
-    assert found["cases"] == len(PROTOCOL_LINES) ** 2
+    assert found["cases"] == at_volume(push=3, nightly=len(PROTOCOL_LINES)) * len(PROTOCOL_LINES)
     assert found["kills"] == 2 * found["cases"]
 
 

@@ -1,42 +1,42 @@
 """Running a function in a forked child that may be killed.
 
 A fork of a process that has imported everything costs milliseconds where a new interpreter
-costs half a second, so a sweep can afford a child a case. The parent must not have touched
+costs half a second, so a sweep can afford a child a case. The parent must not have used
 deltalake or obstore before: their thread pools do not survive a fork. So sweeps run in a
 process of their own (``python -m support.<sweep>``), started by the test.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
+import pkgutil
 import select
 import signal
 import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 KILLED = 137
 #: What a run and the check after it import at first need: without them here every child would
 #: pay a second of its own for pyarrow, pandas and their like.
-_LOADED_LATE = (
+_LOADED_LATE: Final = (
     "dateutil.parser",
-    "lakestream.delta.reading",
-    "lakestream.formats.json",
-    "lakestream.query.run",
+    "deltalake",
+    "getpass",
     "lakestream.read_files",
-    "lakestream.sources.delta",
-    "lakestream.sources.files.describe",
-    "lakestream.storage.local_log",
-    "lakestream.storage.local_read",
     "lakestream.streaming_table",
     "pandas",
     "pyarrow",
+    "pyarrow.pandas_compat",
     "pyarrow.parquet",
     "support.oracle",
     "zoneinfo",
 )
+_PACKAGES: Final = ("checkpoint", "delta", "formats", "query", "sinks", "sources.files", "storage")
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,12 @@ def preload() -> None:
     """Import, once and before the forks, what the children would import each for itself."""
     for name in _LOADED_LATE:
         importlib.import_module(name)
+    for name in _PACKAGES:
+        package = importlib.import_module(f"lakestream.{name}")
+        for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+            importlib.import_module(module.name)
+    gc.collect()
+    gc.freeze()  # so that a child's collector does not touch, and so copy, every page
 
 
 def die() -> None:

@@ -5,7 +5,8 @@ how many processes were killed, and every case that lost or doubled a row.
 
 - ``calls``: before and after every mutating storage call, first and second run alike.
 - ``lines``: at each line of the protocol, at every hit.
-- ``pairs``: at a line of the first run, then at a line of the run that recovers.
+- ``pairs``: at a line of the first run, then at a line of the run that recovers; for a push,
+  each line is the first of three pairs and the second of three.
 - ``times``: whenever a timer says, be it within a library.
 """
 
@@ -24,16 +25,15 @@ from pathlib import Path
 from lakestream.failpoint import PROTOCOL_LINES, VARIABLE
 from support.crash_pipeline import check_table, fill_landing, make_table, run_in_two_steps
 from support.forked import KILLED, Ending, preload, run_forked
-from support.kill_points import KillSwitch, When
+from support.kill_points import KillSwitch
+from support.volume import NIGHTLY, SEED, at_volume, drawn_pairs
 
 ONCE_A_RUN = ("claim", "recover", "discover")
 #: Batches of a case of ``lines`` and ``pairs``: three files with rows and an empty one.
 BATCHES = 4
 #: A first run dies in its second batch: by then there is a commit to go back to.
 _DIES_AT_HIT = 2
-_TIMES = 40
-_SEED = 20_260
-_WHENS: tuple[When, ...] = ("before", "after")
+_PAIRS = 3
 _DEAD = {KILLED, -signal.SIGALRM}
 
 
@@ -83,10 +83,18 @@ def _cases(root: Path, kind: str, found: Found) -> Iterator[Case]:
 
 
 def _call_cases(calls: list[str]) -> Iterator[Case]:
+    """Let a first run die before a call, the next after one of that number, or both alike.
+
+    What lies in the log after a call is what lies there before the next, so a push leaves out
+    that the first run dies after each (and data files are written at lines of their own).
+    """
     for number, call in enumerate(calls):
-        for when in _WHENS:
-            dies = _dies_around(KillSwitch(at=number, when=when))
-            yield Case(f"{when} call {number} ({call})", (dies, dies))
+        before = _dies_around(KillSwitch(at=number, when="before"))
+        after = _dies_around(KillSwitch(at=number, when="after"))
+        yield Case(f"before call {number} ({call}), then after one", (before, after))
+        if NIGHTLY:
+            yield Case(f"before call {number} ({call}) and again", (before, before))
+            yield Case(f"after call {number} ({call}) and again", (after, after))
 
 
 def _line_cases() -> Iterator[Case]:
@@ -96,15 +104,14 @@ def _line_cases() -> Iterator[Case]:
 
 
 def _pair_cases() -> Iterator[Case]:
-    for line in PROTOCOL_LINES:
+    for line, second in drawn_pairs(PROTOCOL_LINES, push=_PAIRS):
         hit = 1 if line in ONCE_A_RUN else _DIES_AT_HIT
-        for second in PROTOCOL_LINES:
-            yield Case(f"{line}, then {second}", (_dies_at(line, hit), _dies_at(second, 1)))
+        yield Case(f"{line}, then {second}", (_dies_at(line, hit), _dies_at(second, 1)))
 
 
 def _time_cases(longest_s: float) -> Iterator[Case]:
-    rng = random.Random(_SEED)  # noqa: S311 - repeatable, not secret
-    for _ in range(_TIMES):
+    rng = random.Random(SEED)  # noqa: S311 - repeatable, not secret
+    for _ in range(at_volume(push=10, nightly=60)):
         delays = (rng.uniform(0.001, longest_s), rng.uniform(0.001, longest_s))
         name = f"after {delays[0]:.4f} s, then {delays[1]:.4f} s"
         yield Case(name, tuple(_dies_after(each) for each in delays))
