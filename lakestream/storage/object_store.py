@@ -169,6 +169,11 @@ class ObjectStore:
         source, copied = self._prefix + key, self._prefix + target
         self._asked(self._where(key), lambda: obstore.copy(self._store, source, copied))
 
+    def upload(self, key: str, file: Path) -> None:
+        """Store a local file, in parts if it is large; memory stays flat."""
+        path = self._prefix + key
+        self._asked(self._where(key), lambda: obstore.put(self._store, path, file))
+
     def _asked(self, where: str, call: Callable[[], _T]) -> _T:
         """Make a call that may be made twice, again when its reply broke off; raise our errors."""
 
@@ -177,11 +182,6 @@ class ObjectStore:
                 return call()
 
         return asked_again(mapped_call)
-    def upload(self, key: str, file: Path) -> None:
-        """Store a local file, in parts if it is large; memory stays flat."""
-        path = self._prefix + key
-        self._asked(self._where(key), lambda: obstore.put(self._store, path, file))
-
 
     def _check_access(self, error: StorageUnavailableError, patience: Patience) -> None:
         """Raise what a listing's error does not tell: that it was denied.

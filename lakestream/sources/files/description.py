@@ -150,13 +150,13 @@ class FilesDescription(msgspec.Struct, frozen=True):
             case "none":
                 return "rescue" if self.rescued_column is not None else "ignore"
 
-    def split_path(self) -> tuple[str, Glob | None]:
-        """Give the literal root, resolved now, and the glob below it.
-
     @property
     def widens(self) -> bool:
         """Whether a column becomes wider when a file has values that are too wide for it."""
         return self.evolution == "add_new_columns_with_type_widening"
+
+    def split_path(self) -> tuple[str, Glob | None]:
+        """Give the literal root, resolved now, and the glob below it.
 
         Raises:
             EnvironmentNotSetError: An ``ls.env`` in the path is not set.
