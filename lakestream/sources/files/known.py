@@ -59,7 +59,7 @@ class Pack:
         self._texts.append(text)
 
     def without(self, wanted: list[str]) -> list[str]:
-        """Leave out those of some names that are here; sorted ones without line ends, in order."""
+        """Give those of some sorted names without line ends that are not here, in order."""
         firsts = self._firsts
         at, end = bisect_left(wanted, firsts[0]), bisect_right(wanted, self._last)
         if at == end:
@@ -139,16 +139,19 @@ class KnownFiles:
             self._newest.update(self._waiting)
             self._waiting = []
         newest = self._newest
-        fresh = [at for at, each in enumerate(identities) if each not in newest]
-        if not (fresh and self._packs):
-            return fresh
-        wanted = {identities[at] for at in fresh}
-        plain = sorted(each for each in wanted if _END not in each)
-        absent = wanted.difference(plain, self._apart)
+        if not self._packs:
+            return [at for at, each in enumerate(identities) if each not in newest]
+        names = sorted(each for each in identities if each not in newest)
+        apart: list[str] = []
+        if _END in "".join(names):
+            apart = [each for each in names if _END in each and each not in self._apart]
+            names = [each for each in names if _END not in each]
         for pack in self._packs:
-            plain = pack.without(plain)
-        absent.update(plain)
-        return [at for at in fresh if identities[at] in absent]
+            if not names:
+                break
+            names = pack.without(names)
+        absent = {*names, *apart}
+        return [at for at, each in enumerate(identities) if each in absent] if absent else []
 
     def _pack(self) -> None:
         names = sorted([*self._newest, *self._waiting])
