@@ -63,9 +63,10 @@ def build_sensor(
 
     Each tick looks for new input, table by table for 20 seconds, and goes on at the next tick
     with the table it did not get to. What it finds becomes one run over the tables with a
-    backlog and those downstream of them; a place that takes longer to list than a tick has is
-    left to the run. A table that a run works on already is left alone; so is one
-    whose runs failed, for one interval, two, four, up to an hour.
+    backlog and those downstream of them. A place that takes longer to list than a tick has is
+    listed in pieces where its store lists in order (S3, GCS), else it is left to the run. A table
+    that a run works on already is left alone; so is one whose runs failed, for one interval, two,
+    four, up to an hour.
 
     Runs carry no run key: a key that was launched once would block the retry of a failed run.
     They run in process, in the job ``<name>_run``.
@@ -155,14 +156,14 @@ def _discover(tables: Sequence[StreamingTable], findings: Findings, clock: Clock
 def tables_to_run(lineage: Lineage, findings: Findings) -> list[StreamingTable]:
     """Pick the tables with a backlog and those downstream, without the ones to leave alone.
 
-    A table that could not be looked through counts as well: a listing that takes longer than a
-    tick stops at the same place each time, and only a run gets to its end.
+    A table that could not be looked through counts as well, unless the next tick goes on where
+    this one stopped: else it would stop at the same place each time; only a run gets to the end.
     """
     news = [
         table
         for table in lineage.tables
         if (backlog := findings.backlogs.get(table.name)) is not None
-        and (backlog.files > 0 or not backlog.complete)
+        and (backlog.files > 0 or not (backlog.complete or backlog.listed_to))
     ]
     wanted = {*news, *lineage.downstream(news)}
     return [
@@ -197,8 +198,11 @@ def _raise_if_nothing_works(findings: Findings) -> None:
 def skip_reason(findings: Findings) -> str:
     """Say what was looked at and why there is no run."""
     parts = []
-    if findings.backlogs:
-        parts.append(f"nothing new for {', '.join(findings.backlogs)}")
+    if seen := [name for name, backlog in findings.backlogs.items() if not backlog.listed_to]:
+        parts.append(f"nothing new for {', '.join(seen)}")
+    for name, backlog in findings.backlogs.items():
+        if backlog.listed_to:
+            parts.append(f"{name} is listed up to {backlog.listed_to!r}: the next tick goes on")
     if findings.missing:
         parts.append(f"nothing is there yet for {', '.join(findings.missing)}")
     if findings.busy:

@@ -103,10 +103,13 @@ def progress_of(
 
 
 def total_backlog(backlogs: Iterable[Backlog]) -> Backlog:
-    """Add backlogs up; the sum is complete when every part is."""
+    """Add backlogs up; the sum is complete when every part is, and goes on when all the rest do."""
     parts = list(backlogs)
+    cut = [each.listed_to for each in parts if not each.complete]
+    known = [each for each in cut if each is not None]
     return Backlog(
         files=sum(each.files for each in parts),
         bytes=sum(each.bytes for each in parts),
         complete=all(each.complete for each in parts),
+        listed_to=", ".join(known) if cut and len(known) == len(cut) else None,
     )

@@ -36,6 +36,8 @@ class Backlog(msgspec.Struct, frozen=True):
     bytes: int = 0
     complete: bool = True
     """False when discovery stopped at its time budget: there may be more."""
+    listed_to: str | None = None
+    """Where the next discovery goes on, when this one stopped and can be gone on with."""
 
 
 class DiscoveryFilter(msgspec.Struct, frozen=True):

@@ -38,6 +38,11 @@ class ReadStore(Protocol):
         """The root as the user would write it, without secrets, without trailing slash."""
         ...
 
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether ``list`` gives keys in the order of their texts, as a promise of the store."""
+        ...
+
     def uri_of(self, key: str) -> str:
         """Give the full URI of an object, as ``_metadata.file_path`` shows it."""
         ...
@@ -52,8 +57,7 @@ class ReadStore(Protocol):
         Yields:
             Batches with columns ``path`` (string, the key), ``last_modified`` (timestamp[us, UTC]),
             ``size`` (uint64), ``e_tag`` (string, nullable), ``version`` (string, nullable).
-            Ordered by key on object stores, in no order on local disks. A missing root
-            gives no batch.
+            Ordered by key where ``lists_in_order`` says so. A missing root gives no batch.
 
         Raises:
             AccessDeniedError, StorageUnavailableError.

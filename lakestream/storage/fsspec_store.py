@@ -83,6 +83,11 @@ class FsspecReadStore:
         """The folder with its scheme, without credentials."""
         return self._uri
 
+    @property
+    def lists_in_order(self) -> bool:
+        """Yes: what fsspec found is sorted."""
+        return True
+
     def uri_of(self, key: str) -> str:
         """Give a file's URI, percent-encoded."""
         if self._is_url:

@@ -50,6 +50,11 @@ class LocalReadStore:
         """The folder's absolute path."""
         return self._root
 
+    @property
+    def lists_in_order(self) -> bool:
+        """No: a folder gives its entries as the disk has them."""
+        return False
+
     def uri_of(self, key: str) -> str:
         """Give a ``file:///`` URI, percent-encoded."""
         path = self._path(key)

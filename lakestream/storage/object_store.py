@@ -44,6 +44,11 @@ _PUT_TRIES: Final = 5
 _DELETE_MANY: Final = 1_000
 #: A key that nobody has, to ask whether a listing failed because it is denied.
 _NOBODY: Final = "lakestream-asks-for-access"
+#: Azure's order is another one where an account has folders, and Fabric's listings from a key on
+#: are empty (apache/arrow-rs-object-store#695).
+_ORDERED: Final = frozenset({"s3", "gs", "memory"})
+#: S3 Express lists in no order.
+_DIRECTORY_BUCKET: Final = "--x-s3"
 _EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 _MICROSECOND: Final = timedelta(microseconds=1)
 
@@ -57,6 +62,9 @@ class ObjectStore:
         self._uri = location.uri
         with mapping_errors(self._uri):
             self._store, self._prefix = open_store(location, options)
+        self.lists_in_order = location.scheme in _ORDERED and not location.bucket.endswith(
+            _DIRECTORY_BUCKET
+        )
         #: Azure's listings give ``0x8D`` for what its headers and If-Match call ``"0x8D"``.
         self._lists_bare_tags = location.scheme in {"az", "abfss"}
 
@@ -282,6 +290,11 @@ class ObjectReadStore:
     def uri(self) -> str:
         """The root."""
         return self._store.uri
+
+    @property
+    def lists_in_order(self) -> bool:
+        """Whether the store promises it."""
+        return self._store.lists_in_order
 
     def uri_of(self, key: str) -> str:
         """Give an object's URI, percent-encoded."""

@@ -135,6 +135,11 @@ class FaultyReadStore:
         """The real store's."""
         return self._inner.uri
 
+    @property
+    def lists_in_order(self) -> bool:
+        """The real store's."""
+        return self._inner.lists_in_order
+
     def uri_of(self, key: str) -> str:
         """The real store's."""
         return self._inner.uri_of(key)

@@ -11,6 +11,7 @@ import pytest
 
 import lakestream as ls
 from lakestream import Stream, StreamingTable
+from lakestream.clock import SYSTEM_CLOCK
 from lakestream.dagster import build_definitions, build_sensor
 from lakestream.dagster.history import SENSOR_TAG
 from lakestream.dagster.lineage import Lineage
@@ -19,6 +20,8 @@ from lakestream.dagster.sensor import Findings, round_from, skip_reason, tables_
 from lakestream.dagster.translator import LakestreamTranslator
 from lakestream.errors import ConfigError
 from lakestream.sources.base import Backlog
+from lakestream.storage import stores
+from lakestream.testing.clock import ManualClock
 
 
 @pytest.fixture
@@ -222,3 +225,30 @@ def test_tick_when_a_place_is_too_large_for_its_time_then_a_run_lists_it_to_the_
         ),
     )
     assert requested(tick(instance, tables, cursor="a")) == ["a", "a2", "b"]
+
+
+def test_tick_when_a_place_is_listed_in_pieces_then_the_next_goes_on_and_no_run_is_asked_for(
+    instance: dg.DagsterInstance,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pages = 3
+    monkeypatch.setattr("lakestream.storage.pages.PAGE_ROWS", 1)
+    monkeypatch.setattr("lakestream.dagster.sensor.SYSTEM_CLOCK", ManualClock(SYSTEM_CLOCK.now()))
+    monkeypatch.setattr("lakestream.dagster.sensor.DISCOVERY_BUDGET_S", 1e-9)
+    files = stores.open_log_store("memory://sensor-in-pieces/landing")
+
+    @ls.streaming_table(tmp_path / "pieces")
+    def pieces() -> Stream:
+        return ls.read_files(files.uri, format="json", schema="n BIGINT", min_age="1 hour")
+
+    for number in range(pages):
+        files.put_absent(f"{number}.json", b'{"n": 1}\n')
+    looks = [tick(instance, [pieces], cursor="pieces") for _ in range(pages + 1)]
+
+    assert all(not look.run_requests for look in looks)
+    said = [str(look.skip_reason.skip_message) for look in looks if look.skip_reason]
+    assert said == [
+        *(f"pieces is listed up to '{n}.json': the next tick goes on" for n in range(pages)),
+        "nothing new for pieces",
+    ]

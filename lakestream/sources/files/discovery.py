@@ -19,6 +19,7 @@ from lakestream.sources.files.ledger_rows import (
     values,
 )
 from lakestream.sources.files.listing import ENTRY_FILES, candidates_of, pages
+from lakestream.sources.files.passes import Pass, Passes
 from lakestream.sources.files.paths import PathFilter
 from lakestream.storage.pages import page_of
 
@@ -74,6 +75,7 @@ class Discovery:
             hidden=landing.file is not None,
         )
         self._takes_in_run = _run_filter(context, landing)
+        self._passes = Passes(context.log, context.name, context.clock, _filters(description))
         self._oldest_us: int | None = None
         self.too_old = 0
         """Files that the last look left out because of ``max_file_age``."""
@@ -94,13 +96,29 @@ class Discovery:
         self._oldest_us = max(oldest, self._ledger.expired_us or oldest)
         self.too_old = 0
 
-    def run(self, time_budget_s: float | None, *, rescued_before: datetime | None = None) -> bool:
+    @property
+    def stopped_at(self) -> str | None:
+        """The key behind which the next look goes on; None when it begins anew."""
+        return self._passes.stopped_at
+
+    def run(
+        self,
+        time_budget_s: float | None,
+        *,
+        rescued_before: datetime | None = None,
+        purpose: str = "",
+    ) -> bool:
         """Look once through the whole place, or until the time is up.
 
+        Where the store lists in order, a look with a time limit goes on where the last one was
+        cut; not before what was there at the first start is known to be ignored, since the
+        longer that takes the more is.
+
         Args:
-            time_budget_s: Seconds; None goes on to the end.
+            time_budget_s: Seconds; None begins at the beginning and goes on to the end.
             rescued_before: A queue should have told of files modified before this time: what is
                 found of them is marked as rescued.
+            purpose: Why the place is listed; what was cut for another reason is not gone on with.
 
         Returns:
             Whether it was looked through to the end.
@@ -112,9 +130,17 @@ class Discovery:
         end = None if time_budget_s is None else clock.monotonic() + time_budget_s
         self._ledger.refresh()
         ignores = self._ignores_existing()
+        narrowed = self._context.discovery.is_narrowed
+        look = self._passes.begin(
+            self._ledger.last_seq,
+            keeps=end is not None
+            and self._landing.store.lists_in_order
+            and not (ignores or narrowed),
+            purpose=purpose,
+        )
         complete = True
         pending: list[Candidate] = []
-        for page in self._pages(self._ledger.unseen_on, self._takes):
+        for page in self._pages(self._ledger.unseen_on, self._takes, look):
             pending += page
             if len(pending) >= ENTRY_FILES:
                 self._append(pending, rescued_before)
@@ -123,8 +149,9 @@ class Discovery:
                 complete = False
                 break
         self._append(pending, rescued_before)
-        if ignores and complete and not self._context.discovery.is_narrowed:
+        if ignores and complete and not narrowed:
             self._mark_existing_done()
+        self._passes.end(look, self._ledger.last_seq, complete=complete, purpose=purpose)
         self._ledger.merge_due()
         return complete
 
@@ -160,6 +187,7 @@ class Discovery:
         self,
         fresh: Callable[[RecordBatch], Sequence[int]],
         takes: Callable[[Candidate], bool],
+        look: Pass | None = None,
     ) -> Iterator[list[Candidate]]:
         if self._landing.file is not None:
             try:
@@ -176,7 +204,7 @@ class Discovery:
             found = candidates_of(page, fresh(page))
             yield [each for each in found if takes(each)]
             return
-        yield from pages(self._landing.store, "", fresh, takes)
+        yield from pages(self._landing.store, "", fresh, takes, look)
 
     def takes_path(self, key: str) -> bool:
         """Tell whether a path is the source's, whatever its age."""
@@ -280,6 +308,14 @@ class Discovery:
     def _mark_existing_done(self) -> None:
         text = json.dumps({"listedAt": self._context.clock.now().isoformat()})
         self._context.log.put_absent(self._marker, text.encode())
+
+
+def _filters(description: FilesDescription) -> str:
+    """Give what a source takes of its place, as a text."""
+    ages = (description.modified_after, description.modified_before)
+    return " ".join(
+        [description.selection(), *(each.isoformat() if each else "-" for each in ages)]
+    )
 
 
 def _run_filter(context: SourceContext, landing: Landing) -> PathFilter:

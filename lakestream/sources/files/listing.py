@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from arro3.core import DataType, RecordBatch
 
 from lakestream.sources.files.ledger_rows import TIMESTAMP, Candidate, values
 from lakestream.storage.base import ReadStore
+
+if TYPE_CHECKING:
+    from lakestream.sources.files.passes import Pass
 
 #: Files of one ledger entry; more are appended in several, so that memory stays flat.
 ENTRY_FILES: Final = 50_000
@@ -19,6 +22,7 @@ def pages(
     prefix: str,
     fresh: Callable[[RecordBatch], Sequence[int]],
     takes: Callable[[Candidate], bool],
+    look: Pass | None = None,
 ) -> Iterator[list[Candidate]]:
     """List what is below ``prefix`` and give each page's new files.
 
@@ -27,13 +31,16 @@ def pages(
         prefix: Whole path segments below the store's root, or "".
         fresh: Gives the positions on a page of files that are not known.
         takes: Tells which of these belong to the source; asked for new files only.
+        look: Where to begin; it is shown each page before that is given. None lists all.
 
     Yields:
         One list a page, the empty ones included, so that the caller can look at the time.
 
     Cost: the listing's requests; memory of one page.
     """
-    for page in store.list(prefix):
+    for page in store.list(prefix, start_after=None if look is None else look.start_after):
+        if look is not None:
+            look.see(page)
         positions = fresh(page)
         if not positions:
             yield []

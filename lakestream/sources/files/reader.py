@@ -212,7 +212,8 @@ class FilesReader:
         """Count the known files after ``start``."""
         first = from_offset(start)
         found = self._ledger_to(first).backlog(first)
-        return Backlog(found.files, found.bytes, self._complete)
+        listed_to = self._discovery.stopped_at
+        return Backlog(found.files, found.bytes, self._complete, listed_to)
 
     def known_files(self) -> Iterator[RecordBatch]:
         """Give the ledger's rows in order, without looking for news.

@@ -183,6 +183,11 @@ class ReplayStore:
         """The landing place."""
         return self._inner.uri
 
+    @property
+    def lists_in_order(self) -> bool:
+        """As the landing place."""
+        return self._inner.lists_in_order
+
     def uri_of(self, key: str) -> str:
         """Give the file that landed: where a replayed record came from."""
         return self._inner.uri_of(landed_key(key))

@@ -162,7 +162,9 @@ class NotifiedDiscovery:
         started_at = self._clock.now()
         before = self._ledger.last_seq
         rescued_before = started_at - _UNDER_WAY if tells else None
-        if not self._listing.run(self._left(end), rescued_before=rescued_before):
+        if not self._listing.run(
+            self._left(end), rescued_before=rescued_before, purpose=self._purpose()
+        ):
             return False
         found = sum(
             values(rows, "via").count(RESCUED)
@@ -182,6 +184,15 @@ class NotifiedDiscovery:
             )
         )
         return True
+
+    def _purpose(self) -> str:
+        """Tell apart the listings that different events made due.
+
+        What a pass looked through before such an event is not seen again when it goes on, and of
+        news there a queue that is new, or failed, told nothing.
+        """
+        since = "" if self._last is None else self._last.finished_at.isoformat()
+        return f"{self._name} {since} {self._actions}"
 
     def _degrade(self, error: QueueUnavailableError | QueueRefusedError, end: float | None) -> bool:
         """List in place of the queue, and see to it that a listing follows when it is back."""
