@@ -22,7 +22,8 @@ COMPRESSION_RATIO_FROM_BYTES: Final = 64 * 2**20
 #: Files and bytes that schema inference looks at.
 SAMPLE_FILES: Final = 1_000
 SAMPLE_BYTES: Final = 64 * 2**20
-#: Bytes of quarantined records in one batch; more stops the query before all goes there.
+#: Bytes of quarantined records in one batch, a million short ones; more stops the query before
+#: all goes there.
 MAX_QUARANTINE_BYTES: Final = 256 * 2**20
 #: UTF-8 bytes of a key that a notification names; no object store has longer ones.
 MAX_KEY_BYTES: Final = 1024

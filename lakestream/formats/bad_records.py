@@ -53,13 +53,17 @@ def take_bad_record(
     outcome.bad += 1
     if plan.corrupt_column is not None:
         return True
-    outcomes.bad_records.append(record)
+    outcomes.keep((record,))
     return False
 
 
 def fail_file(file: InputFile, error: LakestreamError, outcomes: Outcomes) -> None:
-    """Mark a whole file as failed: none of its records stands in quarantine beside it."""
+    """Mark a whole file as failed: none of its records stands in quarantine beside it.
+
+    Of a file whose records were taken already the counts stay: the attempt is abandoned for them.
+    """
     outcome = outcomes.files[file.index]
     outcome.failure = error
-    outcome.bad = outcome.dropped = outcome.rescued = 0
+    if not outcome.taken:
+        outcome.bad = outcome.dropped = outcome.rescued = 0
     outcomes.bad_records[:] = [each for each in outcomes.bad_records if each.file != file.index]

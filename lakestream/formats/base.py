@@ -7,8 +7,8 @@ it. Partition columns and ``_metadata`` are not a format's business: the file so
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Literal, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, Literal, Protocol
 
 import msgspec
 from arro3.core import RecordBatch
@@ -21,6 +21,10 @@ ParseMode = Literal["permissive", "dropmalformed", "failfast"]
 #: What an unknown field does: kept in the rescued column; gathered as schema drift (and rescued
 #: in the rows of this attempt); left out; or ends the batch with ``NewColumnsError``.
 UnknownFields = Literal["rescue", "evolve", "ignore", "fail"]
+
+
+#: Bad records that wait to be taken; each is an object of some hundred bytes.
+_BAD_RECORDS_HELD: Final = 8192
 
 
 class InputFile(msgspec.Struct, frozen=True, gc=False):
@@ -75,6 +79,8 @@ class FileOutcome(msgspec.Struct):
     bad: int = 0
     dropped: int = 0
     failure: LakestreamError | None = None
+    #: Whether bad records of it were taken out of ``Outcomes.bad_records`` already.
+    taken: bool = False
 
 
 class BadRecord(msgspec.Struct, frozen=True):
@@ -96,13 +102,31 @@ class BadRecord(msgspec.Struct, frozen=True):
 
 
 class Outcomes(msgspec.Struct):
-    """All that a decode finds out beside the rows. Owned by the file source."""
+    """All that a decode finds out beside the rows. Owned by the file source.
+
+    Args:
+        files: What became of each file, by its position.
+        bad_records: For quarantine; ``keep`` adds to them.
+        drift: Fields that the schema does not have.
+        take: Takes ``bad_records`` away when they are many, whether or not there are rows.
+    """
 
     files: list[FileOutcome]
     bad_records: list[BadRecord] = msgspec.field(default_factory=list)
     #: Fields that the schema does not have, as a schema of their own (nested fields sit inside
     #: their struct); None until one is met. Only with ``UnknownFields`` "evolve".
     drift: Struct | None = None
+    take: Callable[[], None] | None = None
+
+    def keep(self, records: Sequence[BadRecord]) -> None:
+        """Add records for quarantine, on the thread that consumes the decode.
+
+        Raises:
+            BadRecordError: They are more than the batch may have.
+        """
+        self.bad_records.extend(records)
+        if self.take is not None and len(self.bad_records) >= _BAD_RECORDS_HELD:
+            self.take()
 
 
 class DecodePlan(msgspec.Struct, frozen=True):

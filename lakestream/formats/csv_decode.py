@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Final
 
@@ -14,11 +15,16 @@ from lakestream.formats.csv_blocks import BlockReader, Part
 from lakestream.formats.csv_dialect import RecordSplitter
 from lakestream.formats.csv_file import FileRules, OpenFile
 from lakestream.formats.csv_values import ValueRules
+from lakestream.formats.lines import steps
 
 #: Records of one header are parsed once they are this many bytes, and all are once those of
 #: all headers are four times as many: that bounds memory.
 _BLOCK_BYTES: Final = 2**20
 _WAITING_BYTES: Final = 4 * _BLOCK_BYTES
+#: Short records are many objects: they are parsed once they are this many, and are cut out of
+#: this much of a file at a time.
+_BLOCK_RECORDS: Final = 65_536
+_STEP_BYTES: Final = 2**18
 
 _Names = tuple[str, ...]
 
@@ -45,6 +51,7 @@ class Decoding:
         self._layouts: dict[_Names, Layout] = {}
         self._waiting: dict[_Names, list[Part]] = {}
         self._waiting_bytes: dict[_Names, int] = {}
+        self._waiting_records: Counter[_Names] = Counter()
 
     def read(self, chunks: Iterable[FileChunk]) -> Iterator[DecodedBatch]:
         """Decode chunks as ``Format.decode`` says."""
@@ -57,30 +64,32 @@ class Decoding:
             if chunk.failure is not None:
                 self._fail(chunk.file, chunk.failure)
             else:
-                self._take(opened, chunk)
+                yield from self._take(opened, chunk)
             failed = self._outcomes.files[chunk.file.index].failure is not None
             if chunk.last or failed:
                 opened = None
-            yield from self._flush_full()
         for names in list(self._waiting):
             yield from self._flush(names)
 
     def _open(self, file: InputFile) -> OpenFile:
         return OpenFile(self._rules, self._splitter, file.uri)
 
-    def _take(self, opened: OpenFile, chunk: FileChunk) -> None:
-        try:
-            pieces = opened.feed(chunk.data, last=chunk.last)
-        except BadFileError as error:
-            self._fail(chunk.file, error)
-            return
-        if opened.names is not None:
-            self._note(opened.names, chunk.file)
-        for names, piece in pieces:
-            self._note(names, chunk.file)
-            self._waiting.setdefault(names, []).append(Part(chunk.file, piece))
-            size = self._waiting_bytes.get(names, 0) + piece.size_bytes
-            self._waiting_bytes[names] = size
+    def _take(self, opened: OpenFile, chunk: FileChunk) -> Iterator[DecodedBatch]:
+        for data, last in steps(chunk.data, _STEP_BYTES, last=chunk.last):
+            try:
+                pieces = opened.feed(data, last=last)
+            except BadFileError as error:
+                self._fail(chunk.file, error)
+                return
+            if opened.names is not None:
+                self._note(opened.names, chunk.file)
+            for names, piece in pieces:
+                self._note(names, chunk.file)
+                self._waiting.setdefault(names, []).append(Part(chunk.file, piece))
+                size = self._waiting_bytes.get(names, 0) + piece.size_bytes
+                self._waiting_bytes[names] = size
+                self._waiting_records[names] += piece.count
+            yield from self._flush_full()
 
     def _note(self, names: _Names, file: InputFile) -> None:
         if names not in self._layouts:
@@ -100,12 +109,13 @@ class Decoding:
     def _flush_full(self) -> Iterator[DecodedBatch]:
         every = sum(self._waiting_bytes.values()) >= _WAITING_BYTES
         for names in list(self._waiting):
-            if every or self._waiting_bytes[names] >= _BLOCK_BYTES:
+            full = self._waiting_bytes[names] >= _BLOCK_BYTES
+            if every or full or self._waiting_records[names] >= _BLOCK_RECORDS:
                 yield from self._flush(names)
 
     def _flush(self, names: _Names) -> Iterator[DecodedBatch]:
         parts = self._waiting.pop(names)
-        del self._waiting_bytes[names]
+        del self._waiting_bytes[names], self._waiting_records[names]
         if not parts:
             return
         rows = self._blocks.read(parts, len(names))

@@ -22,6 +22,8 @@ from lakestream.limits import MAX_RECORD_BYTES
 from lakestream.plan.types import Struct
 
 BLOCK_BYTES: Final = 2**20
+#: Lines of a block: each may become an object, a bad record even a big one.
+_BLOCK_LINES: Final = 32_768
 #: What is kept of a record over the limit, for quarantine.
 _KEPT_OF_OVERLONG: Final = 64 * 2**10
 BOM: Final = b"\xef\xbb\xbf"
@@ -82,6 +84,7 @@ class _LineCutter:
         self._target = block_bytes
         self._pieces: list[bytes] = []
         self._size = 0
+        self._lines = 0
         self._parts: list[Part] = []
         self._failures: list[tuple[InputFile, LakestreamError]] = []
         self._rest: list[bytes] = []
@@ -119,6 +122,7 @@ class _LineCutter:
             data = b"".join(self._pieces)
             yield Block(data, self._parts, failures=self._failures, fits=self._fits)
         self._pieces, self._size, self._parts, self._failures = [], 0, [], []
+        self._lines = 0
 
     def _take(self, file: InputFile, data: bytes) -> Iterator[Block]:
         end = data.rfind(b"\n") + 1
@@ -181,13 +185,21 @@ class _LineCutter:
             return
         known = self._chunk_fits
         fits = None if known is None else known.schema
+        lines = known.lines if known is not None and data is self._whole else data.count(b"\n")
+        if lines > _BLOCK_LINES:
+            middle = data.rfind(b"\n", 0, len(data) // 2) + 1 or data.find(b"\n") + 1
+            yield from self._add(file, data[:middle])
+            yield from self._add(file, data[middle:])
+            return
+        if self._lines + lines > _BLOCK_LINES:
+            yield from self.flush()
         if not self._pieces:
             self._fits = fits
         elif self._fits is not fits:
             self._fits = None
-        lines = known.lines if known is not None and data is self._whole else data.count(b"\n")
         self._pieces.append(data)
         self._size += len(data)
+        self._lines += lines
         self._parts.append(Part(file, self._line, lines))
         self._line += lines
 
@@ -198,7 +210,7 @@ class _LineCutter:
     def _fail(self, file: InputFile, failure: LakestreamError) -> None:
         """Leave out what is still gathered of a file that cannot be read on."""
         while self._parts and self._parts[-1].file.index == file.index:
-            self._parts.pop()
+            self._lines -= self._parts.pop().lines
             self._size -= len(self._pieces.pop())
         self._failures.append((file, failure))
         self._rest, self._rest_size = [], 0
@@ -298,7 +310,7 @@ def _take_records(records: list[bytes], block_bytes: int) -> int:
     size = 0
     for i, record in enumerate(records):
         size += len(record)
-        if i and (size > block_bytes or len(record) > MAX_RECORD_BYTES):
+        if i and (size > block_bytes or i >= _BLOCK_LINES or len(record) > MAX_RECORD_BYTES):
             return i
     return len(records)
 

@@ -322,7 +322,7 @@ class Delivery:
             outcome.dropped += tally.dropped
         for file, failure in judged.block.failures:
             self._outcomes.files[file.index].failure = failure
-        self._outcomes.bad_records.extend(judged.bad_records)
+        self._outcomes.keep(judged.bad_records)
         self._note_drift(judged)
         yield from _with_runs(parsed.batches, judged.runs)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lakestream.limits import MAX_RECORD_BYTES
@@ -22,6 +23,19 @@ class LineBlock:
     line: int
     count: int
     oversized: bool = False
+
+
+def steps(data: bytes, size_bytes: int, *, last: bool) -> Iterator[tuple[bytes, bool]]:
+    """Give bytes in steps, with whether each is the last of its file; one step at least.
+
+    Args:
+        data: The bytes.
+        size_bytes: Of a step.
+        last: Whether they end their file.
+    """
+    end = max(len(data), 1)
+    for at in range(0, end, size_bytes):
+        yield data[at : at + size_bytes], last and at + size_bytes >= end
 
 
 class LineSplitter:

@@ -21,12 +21,14 @@ from lakestream.formats.base import (
 )
 from lakestream.formats.encodings import Utf8Reader, canonical_encoding
 from lakestream.formats.fixed_columns import fixed_batch
-from lakestream.formats.lines import LineBlock, LineSplitter
+from lakestream.formats.lines import LineBlock, LineSplitter, steps
 from lakestream.plan import types as t
 
 _SCHEMA: Final = t.Struct((("value", t.STRING),))
 _BATCH_BYTES: Final = 4 * 2**20
 _BATCH_ROWS: Final = 65_536
+#: Lines are cut out of this much at a time: short ones are many objects.
+_STEP_BYTES: Final = 2**18
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,21 +157,27 @@ class _Decoding:
                 fail_file(chunk.file, chunk.failure, self._outcomes)
                 self._rows = self._rows.without(chunk.file.index)
             else:
-                self._take(chunk, *opened)
+                yield from self._take(chunk, *opened)
             if chunk.last or chunk.failure is not None:
                 opened = self._open()
-            if self._rows.full:
-                yield self._flush()
         if self._rows.runs:
             yield self._flush()
 
-    def _take(self, chunk: FileChunk, reader: Utf8Reader, splitter: LineSplitter) -> None:
-        data = reader.read(chunk.data, last=chunk.last)
+    def _take(
+        self, chunk: FileChunk, reader: Utf8Reader, splitter: LineSplitter
+    ) -> Iterator[DecodedBatch]:
         if self._options.whole_text:
-            self._take_lines([data], 1, chunk.file)
+            self._take_lines([reader.read(chunk.data, last=True)], 1, chunk.file)
+            yield from self._full()
             return
-        for block in splitter.feed(data, last=chunk.last):
-            self._take_block(block, chunk.file)
+        for piece, last in steps(chunk.data, _STEP_BYTES, last=chunk.last):
+            for block in splitter.feed(reader.read(piece, last=last), last=last):
+                self._take_block(block, chunk.file)
+            yield from self._full()
+
+    def _full(self) -> Iterator[DecodedBatch]:
+        if self._rows.full:
+            yield self._flush()
 
     def _open(self) -> tuple[Utf8Reader, LineSplitter]:
         separator = None if self._options.line_sep is None else self._separator

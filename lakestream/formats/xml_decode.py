@@ -14,11 +14,13 @@ from lakestream.formats.json_blocks import Block, Part
 from lakestream.formats.json_decode import BlockDecoder, Judged, Merge, Rewriter
 from lakestream.formats.json_exact import ExactRules
 from lakestream.formats.json_validator import Validator
+from lakestream.formats.lines import steps
 from lakestream.formats.xml_rows import XmlRow
 from lakestream.plan import types as t
 
 #: Rows are parsed in Python, so blocks are smaller than those of JSON.
 _BLOCK_BYTES: Final = 2**18
+_BLOCK_ROWS: Final = 8192
 
 Feed = Callable[[bytes, bool], list[XmlRow]]
 
@@ -63,11 +65,9 @@ class RowGatherer:
 
     def _take(self, chunk: FileChunk) -> Iterator[Block]:
         feed = self._feed = self._feed or self._open_file(chunk.file)
-        end = max(len(chunk.data), 1)
-        for at in range(0, end, _BLOCK_BYTES):
-            is_last = chunk.last and at + _BLOCK_BYTES >= end
+        for piece, last in steps(chunk.data, _BLOCK_BYTES, last=chunk.last):
             try:
-                rows = feed(chunk.data[at : at + _BLOCK_BYTES], is_last)
+                rows = feed(piece, last)
             except BadFileError as error:
                 self._fail(chunk.file, error)
                 self._failed = chunk.file.index
@@ -83,7 +83,7 @@ class RowGatherer:
             return
         self._rows.append((file, row))
         self._size += len(row.raw)
-        if self._size >= _BLOCK_BYTES:
+        if self._size >= _BLOCK_BYTES or len(self._rows) >= _BLOCK_ROWS:
             yield from self._flush()
 
     def _fail(self, file: InputFile, failure: LakestreamError) -> None:

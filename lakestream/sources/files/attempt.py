@@ -116,7 +116,7 @@ class Attempt:
         self._records = records
         self._lessons = lessons
         self._done = done
-        self._outcomes = Outcomes([FileOutcome() for _ in files])
+        self._outcomes = Outcomes([FileOutcome() for _ in files], take=self._take_bad_records)
         self._quarantine = QuarantineWriter(records, files)
         self.report = ReadReport(metrics=dict(metrics))
         self.failure: BaseException | None = None
@@ -196,9 +196,12 @@ class Attempt:
         self._count()
 
     def _take_bad_records(self) -> None:
-        self._bad += len(self._outcomes.bad_records)
+        found = self._outcomes.bad_records
+        self._bad += len(found)
         self._refuse(self._limits.broken(self._bad))
-        self._quarantine.take(self._outcomes.bad_records)
+        for index in {each.file for each in found}:
+            self._outcomes.files[index].taken = True
+        self._quarantine.take(found)
 
     def _check_limits(self) -> None:
         """Hold the whole batch against its limits; a file that cannot be read counts as one."""

@@ -21,6 +21,8 @@ FILES_NAME: Final = "files.parquet"
 COMMITTED: Final = "committed"
 #: Quarantined records held in memory before they are written.
 _FLUSH_BYTES: Final = 16 * 2**20
+#: What a record counts for at least: held it is some objects, however short.
+_LEAST_BYTES: Final = 256
 _INTEGERS: Final = ("rows", "rescued", "bad", "dropped", "bytes")
 _FILES_SCHEMA: Final = Schema(
     [
@@ -129,11 +131,14 @@ class QuarantineWriter:
         del bad[:count]
         for each in taken:
             key = self._files[each.file].input.info.key
-            self._add(_Entry(key, each.line, each.code, each.reason, each.raw), len(each.raw))
+            self._add(
+                _Entry(key, each.line, each.code, each.reason, each.raw),
+                max(len(each.raw), _LEAST_BYTES),
+            )
 
     def take_file(self, file: PlannedFile, failure: LakestreamError) -> None:
         """Take a whole file; its bytes stay where they are."""
-        self._add(_Entry(file.input.info.key, None, failure.code, failure.what, None), 0)
+        self._add(_Entry(file.input.info.key, None, failure.code, failure.what, None), _LEAST_BYTES)
 
     def _add(self, entry: _Entry, size_bytes: int) -> None:
         self._held.append(entry)
@@ -142,7 +147,7 @@ class QuarantineWriter:
         if self._total_bytes > MAX_QUARANTINE_BYTES:
             raise BadRecordError(
                 f"more than {MAX_QUARANTINE_BYTES // 2**20} MB of this batch's records do not"
-                " parse",
+                f" parse, where a short one counts for {_LEAST_BYTES} bytes",
                 where=f"key {entry.key}",
                 fix="check the format and its options; nothing of this batch was committed",
             )
