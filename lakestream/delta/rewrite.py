@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from struct import pack, unpack
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -120,15 +121,9 @@ def partition_text(text: str | None, kind: t.SparkType, wider: t.SparkType) -> s
 
     Source: the Delta protocol, "Partition Value Serialization".
     """
-    match kind, wider:
-        case (t.DATE, t.TIMESTAMP_NTZ) if text:
-            return f"{text} 00:00:00"
-        case (t.FLOAT, t.DOUBLE) if text:
-            from struct import pack, unpack
-
-            return repr(unpack("<f", pack("<f", float(text)))[0])
-        case _:
-            return text
+    if text and (kind, wider) == (t.FLOAT, t.DOUBLE):
+        return repr(unpack("<f", pack("<f", float(text)))[0])
+    return text
 
 
 class _Counted:

@@ -19,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import msgspec
 
@@ -34,6 +35,7 @@ from lakestream.errors import (
     CommitConflictError,
     SinkDamagedError,
     SinkError,
+    SinkSchemaError,
     StorageUnavailableError,
     TableFeatureError,
 )
@@ -52,6 +54,8 @@ _WRITABLE: Final = frozenset(
      "generatedColumns", "columnMapping", "deletionVectors", "v2Checkpoint",
      "vacuumProtocolCheck"}
 )  # fmt: skip
+#: Types whose texts in a log are also texts of the narrower ones.
+_PARTITION_TYPES: Final = (t.SHORT, t.INT, t.LONG, t.DOUBLE)
 #: Field metadata that a new type would contradict.
 _GENERATED: Final = ("delta.generationExpression", "delta.identity.start")
 _FEATURE: Final = "timestampNtz"
@@ -89,6 +93,7 @@ class Widening:
             CommitConflictError: Another commit came first. What was written is kept for the next
                 try, so that a table that others append to is widened in the end.
             TableFeatureError: The table uses what forbids it, or what lakestream cannot read.
+            SinkSchemaError: A partition column cannot have the type that it would get.
             SinkDamagedError: Files of the commit are gone: a vacuum took them before it.
             StorageUnavailableError: The outcome may be unknown; look at the table's columns.
 
@@ -99,6 +104,7 @@ class Widening:
         """
         where = self._address.where
         _check_features(table, where)
+        _check_partitions(table, wanted, where)
         if wanted != self._wanted:
             self._wanted, self._staged = wanted, {}
         if _needs_feature(table, wanted):
@@ -214,6 +220,21 @@ def _check_features(table: Table, where: str) -> None:
         )
 
 
+def _check_partitions(table: Table, wanted: t.Struct, where: str) -> None:
+    """Refuse what the log's texts of the values so far are not: it is replayed from its start."""
+    now = table_schema(table)
+    for name in table.metadata().partition_columns:
+        kind, wider = _kind(now, name), _kind(wanted, name)
+        if kind != wider and wider not in _PARTITION_TYPES:
+            raise SinkSchemaError(
+                f"partition column {name!r} is {t.type_name(kind)} and cannot become"
+                f" {t.type_name(wider)}: the table's log could no longer be read",
+                where=where,
+                fix=f"cast it in the stream: CAST({t.quoted(name)} AS {t.type_ddl(kind)}), or write"
+                " to a new table",
+            )
+
+
 def _needs_feature(table: Table, wanted: t.Struct) -> bool:
     if _FEATURE in (table.protocol().writer_features or []):
         return False
@@ -266,7 +287,7 @@ class _Known:
     def __init__(self, table: Table) -> None:
         self._batches = table.get_add_actions().to_batches()
         self._places = {
-            DataFile(path, 0, 0, {}).key: (number, row)
+            unquote(path): (number, row)
             for number, batch in enumerate(self._batches)
             for row, path in enumerate(batch.column("path").to_pylist())
         }

@@ -223,12 +223,16 @@ class MicroBatchExecution:
             timestamp_ms=plan.entry.timestamp_ms,
         )
 
-    def widen(self, plan: BatchPlan, attempt: Attempt, inspection: Inspection) -> bool:
+    def widen(self, plan: BatchPlan, attempt: Attempt, inspection: Inspection) -> None:
         """Between 7 and 8: a table that is too narrow gets wider columns, by its own commit.
 
         That commit brings no row: a run that dies behind it meets a table that is wide enough.
+
+        Raises:
+            ReplanNeeded: It did; the table is another than the one that was inspected.
         """
-        return inspection.widen(attempt.stream, self._commit_metadata(plan, attempt))
+        if inspection.widen(attempt.stream, self._commit_metadata(plan, attempt)):
+            raise ReplanNeeded("the table's columns became wider")
 
     def sink_commit(self, plan: BatchPlan, attempt: Attempt, inspection: Inspection) -> None:
         """Line 8: rows, new columns and marks in one commit through the inspected handle."""
@@ -295,8 +299,7 @@ class MicroBatchExecution:
                 with timer.line("addBatch"):
                     self.read(plan, attempt)
                     self.transform(plan, attempt, inspection)
-                    if self.widen(plan, attempt, inspection):
-                        continue
+                    self.widen(plan, attempt, inspection)
                     self.sink_commit(plan, attempt, inspection)
                 return self._own_receipt(plan)
             except Exception as error:  # noqa: BLE001 - the table alone says what happened
