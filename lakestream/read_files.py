@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from lakestream.sources.files.clean_policy import CleanSource
     from lakestream.sources.files.describe import EvolutionMode
     from lakestream.sources.files.notifications.base import Queue
+    from lakestream.sources.files.order import OrderBy
     from lakestream.storage.location import PathLike
     from lakestream.storage.options import OptionValue
     from lakestream.stream import Stream
@@ -36,6 +37,7 @@ class FilesOptions(TypedDict, total=False):
     include_patterns: str | Iterable[str] | None
     exclude_patterns: str | Iterable[str] | None
     use_strict_globber: bool
+    order_by: OrderBy | None
     modified_after: datetime | str | None
     modified_before: datetime | str | None
     min_age: str | timedelta | float
@@ -190,6 +192,7 @@ def read_files(
     include_patterns: str | Iterable[str] | None = None,
     exclude_patterns: str | Iterable[str] | None = None,
     use_strict_globber: bool = True,
+    order_by: OrderBy | None = None,
     modified_after: datetime | str | None = None,
     modified_before: datetime | str | None = None,
     min_age: str | timedelta | float = 0,
@@ -258,6 +261,9 @@ def read_files(
         exclude_patterns: The same for what is left out; it wins over ``include_patterns``.
         use_strict_globber: False lets ``*`` in ``path`` cross folders and the glob match the
             beginning of a path, as Auto Loader does unless it is told to be strict.
+        order_by: ``key`` or ``modification_time`` sorts all new files of a discovery, so that
+            batches have them in this order; files that come later are in later batches. None
+            gives the oldest first, as far as 50,000 of them are held at a time.
         modified_after: Only files modified after this time (exclusive; without a zone UTC).
         modified_before: Only files modified before this time (exclusive).
         min_age: Files younger than this wait for a later discovery: for writers that fill
@@ -341,6 +347,7 @@ def read_files(
         include_patterns=include_patterns,
         exclude_patterns=exclude_patterns,
         use_strict_globber=use_strict_globber,
+        order_by=order_by,
         modified_after=modified_after,
         modified_before=modified_before,
         min_age=min_age,

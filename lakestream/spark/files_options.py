@@ -370,6 +370,7 @@ DEFAULTS: Final[Mapping[str, Mapping[str, object]]] = {
 OWN: Final = (
     Row("include_patterns", "include_patterns"),
     Row("exclude_patterns", "exclude_patterns"),
+    Row("order_by", "order_by"),
     Row("min_age", "min_age"),
     Row("max_bad_records", "max_bad_records", number),
     Row("max_bad_ratio", "max_bad_ratio", fraction),

@@ -13,6 +13,7 @@ from lakestream.plan import types as t
 from lakestream.sources.base import ReadLimit
 from lakestream.sources.files.describe import describe_files, option_names
 from lakestream.sources.files.description import FilesDescription
+from lakestream.sources.files.notifications.sqs import SqsQueue
 from lakestream.storage.location import env
 
 public = importlib.import_module("lakestream.read_files")
@@ -82,6 +83,8 @@ def test_defaults_hang_on_the_schema(
         ({"include_patterns": 5}, "a str or several"),
         ({"include_patterns": [5]}, "must be str"),
         ({"use_strict_globber": "no"}, "must be bool"),
+        ({"order_by": "size"}, "order_by cannot be 'size'"),
+        ({"order_by": "key", "notifications": SqsQueue("http://q/1/q")}, "no order"),
         ({"partition_columns": ["a", "A"]}, "twice"),
         ({"metadata_column": ""}, "empty"),
         ({"metadata_column": "_rescued_data"}, "one name"),

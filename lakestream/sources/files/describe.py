@@ -31,6 +31,7 @@ from lakestream.sources.files.option_values import (
     read_limit,
 )
 from lakestream.sources.files.option_values import asset_key as read_asset_key
+from lakestream.sources.files.order import OrderBy, checked_order
 from lakestream.sources.files.patterns import path_patterns
 from lakestream.sources.files.sample_limits import sample_limits
 from lakestream.storage.location import PathLike
@@ -74,6 +75,7 @@ def describe_files(
     include_patterns: str | Iterable[str] | None = None,
     exclude_patterns: str | Iterable[str] | None = None,
     use_strict_globber: bool = True,
+    order_by: OrderBy | None = None,
     modified_after: datetime | str | None = None,
     modified_before: datetime | str | None = None,
     min_age: str | timedelta | float = 0,
@@ -141,6 +143,7 @@ def describe_files(
         name_filter=name_filter(path_glob_filter),
         patterns=path_patterns(include_patterns, exclude_patterns),
         strict_globs=use_strict_globber,
+        order_by=checked_order(order_by, has_queue=notifications is not None),
         modified_after=after,
         modified_before=before,
         min_age=parse_duration(min_age, option="min_age"),

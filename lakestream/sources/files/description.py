@@ -18,6 +18,7 @@ from lakestream.sources.files.glob import Glob, Style, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
 from lakestream.sources.files.notifications.base import Queue
 from lakestream.sources.files.notifications.routing import Rewrite
+from lakestream.sources.files.order import OrderBy
 from lakestream.sources.files.patterns import PathPatterns
 from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.storage.location import Location, PathLike, display, parse_location, resolve
@@ -49,6 +50,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         name_filter: Glob on the file's name.
         patterns: What belongs to it, and what does not, by the path below the root.
         strict_globs: Whether a star in the path stays within a folder.
+        order_by: How the new files of a discovery are sorted; None is oldest first, by parts.
         modified_after: Exclusive.
         modified_before: Exclusive.
         min_age: Younger files wait for a later discovery.
@@ -106,6 +108,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     sample: SampleLimits = SampleLimits()
     patterns: PathPatterns = PathPatterns()
     strict_globs: bool = True
+    order_by: OrderBy | None = None
 
     def __repr__(self) -> str:
         """Give the place without the secrets that a URI may hold."""
