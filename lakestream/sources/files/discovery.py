@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from operator import attrgetter
 from typing import TYPE_CHECKING, Final
 
 from lakestream.errors import ObjectNotFoundError
@@ -19,6 +18,7 @@ from lakestream.sources.files.ledger_rows import (
     values,
 )
 from lakestream.sources.files.listing import ENTRY_FILES, candidates_of, pages
+from lakestream.sources.files.order import in_order, slices
 from lakestream.sources.files.passes import Pass, Passes
 from lakestream.sources.files.paths import PathFilter
 from lakestream.storage.pages import page_of
@@ -123,32 +123,37 @@ class Discovery:
         Returns:
             Whether it was looked through to the end.
 
+        With ``order_by`` nothing is recorded of a look that was cut: its files get their places in
+        the order of the whole place.
+
         Cost: one listing; for new files one ledger entry each 50,000. Memory is one page and
-        one entry.
+        one entry; with ``order_by`` some 450 bytes for each new file.
         """
         clock = self._context.clock
         end = None if time_budget_s is None else clock.monotonic() + time_budget_s
         self._ledger.refresh()
         ignores = self._ignores_existing()
         narrowed = self._context.discovery.is_narrowed
+        ordered = self._description.order_by is not None
         look = self._passes.begin(
             self._ledger.last_seq,
             keeps=end is not None
             and self._landing.store.lists_in_order
-            and not (ignores or narrowed),
+            and not (ignores or narrowed or ordered),
             purpose=purpose,
         )
         complete = True
         pending: list[Candidate] = []
         for page in self._pages(self._ledger.unseen_on, self._takes, look):
             pending += page
-            if len(pending) >= ENTRY_FILES:
+            if len(pending) >= ENTRY_FILES and not ordered:
                 self._append(pending, rescued_before)
                 pending = []
             if end is not None and clock.monotonic() > end:
                 complete = False
                 break
-        self._append(pending, rescued_before)
+        if complete or not ordered:
+            self._append(pending, rescued_before)
         if ignores and complete and not narrowed:
             self._mark_existing_done()
         self._passes.end(look, self._ledger.last_seq, complete=complete, purpose=purpose)
@@ -238,7 +243,7 @@ class Discovery:
         return True
 
     def _append(self, found: list[Candidate], rescued_before: datetime | None) -> None:
-        """Make listed files known, oldest first.
+        """Make listed files known, in order.
 
         Whether they were there before the first start is asked after they were listed: another
         run's first listing may have ended meanwhile, and what that did not see is new.
@@ -246,14 +251,18 @@ class Discovery:
         now = self._context.clock.now()
         ready, _ = self._ready(found, now)
         if ready and self._ignores_existing():
-            self._ledger.append(ready, via="existing", found_at=now)
+            self._append_all(ready, "existing", now)
             return
-        limit = 0 if rescued_before is None else microseconds(rescued_before)
-        rescued = [each for each in ready if each.modified_us < limit]
-        if rescued:
-            self._ledger.append(rescued, via="backfill", found_at=now)
-        if len(rescued) < len(ready):
-            self._ledger.append(ready[len(rescued) :], via="listing", found_at=now)
+        rescued = 0
+        if rescued_before is not None:
+            limit = microseconds(rescued_before)
+            rescued = sum(each.modified_us < limit for each in ready)  # the first: oldest first
+            self._append_all(ready[:rescued], "backfill", now)
+        self._append_all(ready[rescued:], "listing", now)
+
+    def _append_all(self, ready: list[Candidate], via: Via, now: datetime) -> None:
+        for part in slices(ready, ENTRY_FILES):
+            self._ledger.append(part, via=via, found_at=now)
 
     def _ready(
         self, found: Sequence[Candidate], now: datetime
@@ -262,7 +271,7 @@ class Discovery:
         oldest_young = microseconds(now - _YOUNG)
         ready: list[Candidate] = []
         young: list[Candidate] = []
-        for each in sorted(found, key=attrgetter("modified_us", "key")):
+        for each in in_order(found, self._description.order_by):
             is_ready = self._is_old_enough(each, now) and (
                 each.modified_us <= oldest_young or self._is_settled(each)
             )
