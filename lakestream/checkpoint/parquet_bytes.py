@@ -57,9 +57,12 @@ def _sum_place(data: bytes) -> int:
     return found + len(_BEFORE_SUM) if found >= 0 else 0
 
 
-def _sum(data: bytes) -> bytes:
-    """Give the sum of bytes that have zeros in its place."""
-    return b"%08x" % zlib.crc32(data)
+def _sum(*parts: bytes | memoryview) -> bytes:
+    """Give the sum of bytes, in parts, that have zeros in its place."""
+    found = 0
+    for part in parts:
+        found = zlib.crc32(part, found)
+    return b"%08x" % found
 
 
 def _is_whole(data: bytes) -> bool:
@@ -68,7 +71,8 @@ def _is_whole(data: bytes) -> bool:
     if not at:
         return True
     end = at + len(_NO_SUM)
-    return data[at:end] == _sum(b"".join((data[:at], _NO_SUM, data[end:])))
+    view = memoryview(data)  # an entry may be large: no copy
+    return data[at:end] == _sum(view[:at], _NO_SUM, view[end:])
 
 
 def decode(data: bytes, *, where: str) -> Iterator[RecordBatch]:

@@ -129,6 +129,9 @@ class KnownFiles:
 
     def add(self, identities: Sequence[str]) -> None:
         """Add identities, those that are known already too."""
+        if _END in "".join(identities):
+            self._apart.update(each for each in identities if _END in each)
+            identities = [each for each in identities if _END not in each]
         self._waiting += identities
         if len(self._waiting) + len(self._newest) >= PACK_NAMES:
             self._pack()
@@ -139,7 +142,7 @@ class KnownFiles:
             self._newest.update(self._waiting)
             self._waiting = []
         newest = self._newest
-        if not self._packs:
+        if not (self._packs or self._apart):
             return [at for at, each in enumerate(identities) if each not in newest]
         names = sorted(each for each in identities if each not in newest)
         apart: list[str] = []
@@ -156,13 +159,8 @@ class KnownFiles:
     def _pack(self) -> None:
         names = sorted([*self._newest, *self._waiting])
         self._newest, self._waiting = set(), []
-        apart = [each for each in names if _END in each]
-        if apart:
-            self._apart.update(apart)
-            names = [each for each in names if _END not in each]
-        if names:
-            self._packs.append(Pack(names))
-            self._packed += len(names)
+        self._packs.append(Pack(names))
+        self._packed += len(names)
 
 
 def _shared(one: str, other: str) -> int:
