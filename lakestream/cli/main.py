@@ -386,11 +386,16 @@ def _print_run(name: str, done: list[QueryProgress]) -> None:
     bad_files = sum(p.bad_files for p in done)
     if rescued:
         OUT.print(f"[yellow]{counted(rescued, 'row')} with rescued data[/]", highlight=False)
-    if added := [change.path for p in done for change in p.schema_changes]:
-        names = ", ".join(added[:_NAMED]) + (" ..." if len(added) > _NAMED else "")
+    changes = [change for p in done for change in p.schema_changes]
+    for words, paths in (
+        ("new column", [each.path for each in changes if each.kind != "retyped"]),
+        ("wider column", [each.path for each in changes if each.kind == "retyped"]),
+    ):
+        if not paths:
+            continue
+        names = ", ".join(paths[:_NAMED]) + (" ..." if len(paths) > _NAMED else "")
         OUT.print(
-            f"[yellow]{counted(len(added), 'new column')} in the table[/]: "
-            f"{escape(printable(names))}",
+            f"[yellow]{counted(len(paths), words)} in the table[/]: {escape(printable(names))}",
             highlight=False,
             soft_wrap=True,
         )

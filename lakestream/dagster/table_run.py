@@ -98,19 +98,30 @@ def batch_line(progress: QueryProgress) -> str:
         f"{rescued} files found by listing only"
         if (rescued := _found_by_backfill(progress))
         else "",
-        _added(progress),
+        _changed(progress),
         f"{progress.backlog.files} files wait" if progress.backlog.files else "",
     ]
     return ", ".join(part for part in parts if part)
 
 
-def _added(progress: QueryProgress) -> str:
-    """Name the first of the columns that a batch added to the table."""
+def _changed(progress: QueryProgress) -> str:
+    """Name the first of the columns that a batch added to the table, and that became wider."""
     if not progress.schema_changed:
         return ""
-    names = [each.path for each in progress.schema_changes]
+    changes = progress.schema_changes
+    added = [each.path for each in changes if each.kind != "retyped"]
+    wider = [each.path for each in changes if each.kind == "retyped"]
+    told = [
+        f"columns {what}: {_first(paths)}"
+        for what, paths in (("added", added), ("widened", wider))
+        if paths
+    ]
+    return ", ".join(told) or "columns added"
+
+
+def _first(names: list[str]) -> str:
     more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return f"columns added: {', '.join(names[:_NAMED])}{more}" if names else "columns added"
+    return f"{', '.join(names[:_NAMED])}{more}"
 
 
 def _found_by_backfill(progress: QueryProgress) -> int:

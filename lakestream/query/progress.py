@@ -59,7 +59,8 @@ class QueryProgress(msgspec.Struct, frozen=True):
         bad_records: Records that went to quarantine.
         bad_files: Files that went to quarantine whole.
         dropped_records: Malformed records left out by ``dropmalformed``.
-        schema_changed: Whether the batch added columns or nested fields to the table.
+        schema_changed: Whether the batch added columns or nested fields to the table, or made
+            some wider.
         schema_changes: Which.
         backlog: What is known and not read yet.
         expectations: Counts by expectation.

@@ -39,7 +39,8 @@ class AttemptSummary(msgspec.Struct, frozen=True):
         rows: Rows handed to the sink.
         sources: Counts by source name.
         expectations: Counts by expectation.
-        schema_changed: Whether the attempt's rows have columns or fields that the table had not.
+        schema_changed: Whether the attempt's rows have columns or fields that the table had not,
+            or wider ones.
         schema_changes: Which.
     """
 

@@ -31,22 +31,26 @@ class Pipeline:
     Args:
         folder: Where both are made.
         options: For ``ls.read_files``; JSON by default.
+        table: For ``ls.streaming_table``.
     """
 
-    def __init__(self, folder: Path, **options: Any) -> None:
+    def __init__(
+        self, folder: Path, *, table: dict[str, Any] | None = None, **options: Any
+    ) -> None:
         self.folder = folder
         self.landing = folder / "landing"
         self.table_folder = folder / "table"
         self.checkpoint = self.table_folder / "_lakestream"
         self.landing.mkdir(parents=True, exist_ok=True)
         self._options = {"format": "json", **options}
+        self._declared = table or {}
         self.table = self.again()
 
     def again(self, **options: Any) -> StreamingTable:
         """Declare the same table anew, as another process would; options may change."""
         read = {**self._options, **options}
 
-        @ls.streaming_table(str(self.table_folder), name="bronze")
+        @ls.streaming_table(str(self.table_folder), name="bronze", **self._declared)
         def bronze() -> ls.Stream:
             return ls.read_files(str(self.landing), **read)
 

@@ -7,12 +7,14 @@ new call is swept without being listed anywhere.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from lakestream.sinks import delta as delta_sink
-from lakestream.storage import stores
+from lakestream.storage import new_files, stores
 from lakestream.storage.base import LogStore
 
 When = Literal["before", "after"]
@@ -42,7 +44,7 @@ class KillSwitch:
         return result
 
     def install(self) -> None:
-        """Wrap every log store that is opened from now on, and every sink commit."""
+        """Wrap every log store and file that is opened from now on, and every sink commit."""
         opened = stores.open_log_store
         switch = self
 
@@ -62,6 +64,16 @@ class KillSwitch:
             return str(switch.around("delta create", lambda: prepare(sink, *args, **options)))
 
         delta_sink.DeltaSink.prepare = switched_prepare
+        made = new_files.new_file
+
+        @contextmanager
+        def switched_file(*args: Any) -> Iterator[Path]:
+            switch.around("begin a file", lambda: None)
+            with made(*args) as file:
+                yield file
+            switch.around("end a file", lambda: None)
+
+        new_files.new_file = switched_file
 
 
 class SwitchedLogStore:
