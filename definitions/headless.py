@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,10 +16,7 @@ from definitions.flights import DRIFT, FILES
 from definitions.tables import bronze_flights, silver_flights
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from rich.console import Console
-
-    from lakestream import StreamingTable
 
 _FIRST_DAYS: Final = 20
 _PAUSE_S: Final = 0.03
@@ -97,16 +93,20 @@ def _compare(console: Console, landing: Path) -> bool:
     wanted = oracle.expected(landing)
     quarantine = bronze_flights.quarantine().to_pylist()
     rescued = Counter(
-        row["_metadata"]["file_name"]
-        for row in _rows(bronze_flights, ["_metadata", "_rescued_data"])
-        if row["_rescued_data"] is not None
+        name
+        for name, data in oracle.rows(
+            bronze_flights.read(["_metadata", "_rescued_data"]),
+            "_metadata.file_name",
+            "_rescued_data",
+        )
+        if data is not None
     )
     checks = {
         "bronze_flights: each (file, row) exactly once": (
-            wanted.bronze, oracle.actual_bronze(_rows(bronze_flights)),
+            wanted.bronze, oracle.actual_bronze(bronze_flights.read()),
         ),
         "silver_flights: each departure exactly once": (
-            wanted.silver, oracle.actual_silver(_rows(silver_flights)),
+            wanted.silver, oracle.actual_silver(silver_flights.read()),
         ),
         "rows with rescued data, by file": (wanted.rescued, rescued),
         "records in quarantine, by file": (
@@ -132,9 +132,3 @@ def _quarantined(entries: list[dict[str, Any]], *, whole: bool) -> Counter[str]:
         for entry in entries
         if (entry["line"] is None) == whole
     )
-
-
-def _rows(table: StreamingTable, columns: list[str] | None = None) -> Iterator[Mapping[str, Any]]:
-    batches: pa.RecordBatchReader = table.read(columns)
-    for batch in batches:
-        yield from batch.to_pylist()

@@ -40,7 +40,7 @@ def drawn_pairs(points: Sequence[_T], *, push: int) -> list[tuple[_T, _T]]:
 
     Each point is the first of as many pairs as any other, and the second of as many.
     """
-    shifts = range(len(points))
+    shifts: Sequence[int] = range(len(points))
     if not NIGHTLY:
         shifts = sorted(random.Random(SEED).sample(shifts, push))  # noqa: S311 - not secret
     return [
