@@ -133,8 +133,6 @@ class Widening:
         """Write anew what is not yet; give each replaced file with the one in its place."""
         known = _Known(table)
         snapshot = snapshot_of(table, self._address, failure=SinkDamagedError)
-        there = {file.key for file in snapshot.files}
-        self._staged = {key: add for key, add in self._staged.items() if key in there}
         todo = [file for file in snapshot.files if file.key not in self._staged]
         if todo:
             self._stage(table, todo, wanted, known)

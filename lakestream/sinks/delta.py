@@ -320,11 +320,11 @@ class DeltaSink:
         """
         table = self._refreshed(table_id)
         version = table.version()
-        widened = self._check_since(version, receipt_version, batch_id)
+        widened = self._check_since(version, receipt_version)
         mark = mark_of(table, self._query_id, where=self.where)
         receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
         if receipt is not None and receipt_version is None:
-            self._check_since(version, receipt.version, batch_id)
+            self._check_since(version, receipt.version)
         self._found_version = None if receipt is None else receipt.version
         self._synced_version = receipt_version
         return DeltaInspection(
@@ -349,10 +349,8 @@ class DeltaSink:
             )
         return table
 
-    def _check_since(
-        self, version: int, receipt_version: int | None, batch_id: int
-    ) -> tuple[SchemaChange, ...]:
-        """Look at what was committed since the last receipt; give what widened for this batch."""
+    def _check_since(self, version: int, receipt_version: int | None) -> tuple[SchemaChange, ...]:
+        """Look at what was committed since the last receipt; give what this query widened."""
         if receipt_version is not None and version < receipt_version:
             raise SinkBehindError(
                 f"the table is at version {version}, the query committed version {receipt_version}",
@@ -374,7 +372,7 @@ class DeltaSink:
                     "reads its sources again",
                 )
             ours = _metadata_of(commit)
-            if ours.get("query") == self._query_id and ours.get("batch") == batch_id:
+            if ours.get("query") == self._query_id:
                 found = [*_changes_in(ours), *found]
         return tuple(found)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet
 import pytest
 from arro3.core import RecordBatchReader
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
@@ -254,6 +255,9 @@ def test_files_when_they_lack_the_column_then_they_stay(path: Path) -> None:
 
     assert set(first) < set(DeltaTable(path).file_uris())
     assert values(path) == [None, 5]
+    schemas = [pa.parquet.read_schema(uri) for uri in DeltaTable(path).file_uris()]
+    assert sorted(len(each) for each in schemas) == [1, 2]
+    assert {str(kind) for each in schemas for kind in each.types} == {"int64"}
 
 
 def test_fields_when_only_some_are_narrow_then_names_metadata_and_settings_stay(path: Path) -> None:
