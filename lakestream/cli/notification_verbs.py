@@ -32,6 +32,9 @@ _SubscriptionOption = Annotated[
 _GroupOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="In Azure, its resource group.")
 ]
+_ProjectOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="In Google Cloud, the subscription's project.")
+]
 _TagOption = Annotated[
     list[str] | None, typer.Option("--tag", metavar="KEY=VALUE", help="A tag of each resource.")
 ]
@@ -46,11 +49,12 @@ def plan(
     via: _ViaOption = "sqs",
     subscription: _SubscriptionOption = None,
     resource_group: _GroupOption = None,
+    project: _ProjectOption = None,
     tags: _TagOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Tell what would be made, what stands in its way, and what rights are needed."""
-    found = _setup(target, via, (subscription, resource_group), tags).plan()
+    found = _setup(target, via, (subscription, resource_group), project, tags).plan()
     _print_plan(found, as_json=as_json)
     raise typer.Exit(1 if found.conflicts else 0)
 
@@ -62,12 +66,13 @@ def apply(
     via: _ViaOption = "sqs",
     subscription: _SubscriptionOption = None,
     resource_group: _GroupOption = None,
+    project: _ProjectOption = None,
     tags: _TagOption = None,
     yes: _YesOption = False,
     as_json: _JsonOption = False,
 ) -> None:
     """Make what is missing and mend what has drifted."""
-    setup = _setup(target, via, (subscription, resource_group), tags)
+    setup = _setup(target, via, (subscription, resource_group), project, tags)
     if not yes:
         _refuse_json(as_json=as_json)
         found = setup.plan()
@@ -90,11 +95,12 @@ def list_resources(
     via: _ViaOption = "sqs",
     subscription: _SubscriptionOption = None,
     resource_group: _GroupOption = None,
+    project: _ProjectOption = None,
     as_json: _JsonOption = False,
 ) -> None:
     """Show what is there for a table."""
     _print_resources(
-        _setup(target, via, (subscription, resource_group), None).list(), as_json=as_json
+        _setup(target, via, (subscription, resource_group), project, None).list(), as_json=as_json
     )
 
 
@@ -105,11 +111,12 @@ def destroy(
     via: _ViaOption = "sqs",
     subscription: _SubscriptionOption = None,
     resource_group: _GroupOption = None,
+    project: _ProjectOption = None,
     yes: _YesOption = False,
     as_json: _JsonOption = False,
 ) -> None:
     """Remove what carries the table's tag, with the messages that wait."""
-    setup = _setup(target, via, (subscription, resource_group), None)
+    setup = _setup(target, via, (subscription, resource_group), project, None)
     if not yes:
         _refuse_json(as_json=as_json)
         found = setup.list()
@@ -126,7 +133,11 @@ def destroy(
 
 
 def _setup(
-    target: str, via: str, group: tuple[str | None, str | None], tags: list[str] | None
+    target: str,
+    via: str,
+    group: tuple[str | None, str | None],
+    project: str | None,
+    tags: list[str] | None,
 ) -> NotificationSetup:
     from lakestream.provisioning.setup import NotificationSetup
 
@@ -138,6 +149,7 @@ def _setup(
         via=cast("Via", via),
         subscription_id=group[0],
         resource_group=group[1],
+        project=project,
         resource_tags={key: value for key, _, value in split},
     )
 

@@ -39,16 +39,15 @@ def target_of(
     Raises:
         EnvironmentNotSetError: A path stands for a variable that is not set.
         ConfigError: A tag that clouds do not take.
-        UnsupportedOptionError: The files are not in S3 or Azure, or a filesystem object reads them.
+        UnsupportedOptionError: The files are in no cloud, or a filesystem object reads them.
     """
     path, _ = files.split_path()
     place = parse_location(path)
-    if files.filesystem is not None or place.scheme not in {"s3", "az", "abfss"}:
+    if files.filesystem is not None or place.scheme not in {"s3", "az", "abfss", "gs"}:
         raise UnsupportedOptionError(
-            f"queues are made for S3 and Azure, and the files are in {place.scheme}://",
+            f"queues are made for S3, Azure and Google, and the files are in {place.scheme}://",
             where=f"query {definition.name!r}",
-            fix="make a queue for gs:// by the Terraform module in infra/; other places tell nobody"
-            " of new files",
+            fix="let them be listed: other places tell nobody of new files",
         )
     checkpoint = definition.checkpoint_location.uri
     digest = sha256(f"{checkpoint}\n{place.uri}".encode()).hexdigest()[:_ID_DIGITS]

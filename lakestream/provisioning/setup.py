@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 #: Letters of an id or a name: what goes into a path leads nowhere else.
 _GROUP: Final = re.compile(r"[\w().-]{0,89}[\w()-]")
+_PROJECT: Final = re.compile(r"[a-z][a-z0-9:.-]{3,99}")
 
 
 class NotificationSetup:
@@ -33,13 +34,14 @@ class NotificationSetup:
         via: In AWS, the way of the events: ``sqs`` (straight), ``sns`` or ``eventbridge``.
         subscription_id: In Azure, the subscription of the storage account.
         resource_group: In Azure, its resource group.
+        project: In Google Cloud, the project that topics and subscriptions are made in.
         resource_tags: Tags of each resource, beside ``lakestream-stream`` and
             ``lakestream-table``.
 
     Raises:
-        ConfigError: The table reads no files, a tag that clouds do not take, or in Azure no
-            subscription and resource group.
-        UnsupportedOptionError: The files are not in S3 or Azure.
+        ConfigError: The table reads no files, a tag that clouds do not take, in Azure no
+            subscription and resource group, or in Google Cloud no project.
+        UnsupportedOptionError: The files are in no cloud.
         EnvironmentNotSetError: A path stands for a variable that is not set.
     """
 
@@ -50,6 +52,7 @@ class NotificationSetup:
         via: Via = "sqs",
         subscription_id: str | None = None,
         resource_group: str | None = None,
+        project: str | None = None,
         resource_tags: Mapping[str, str] | None = None,
     ) -> None:
         if via not in get_args(Via):
@@ -62,6 +65,7 @@ class NotificationSetup:
             table.definition, self._files, dict(resource_tags or {})
         )
         self._group: Final = _group(self._target, subscription_id, resource_group)
+        self._project: Final = _project(self._target, project)
 
     @property
     def name(self) -> str:
@@ -120,6 +124,12 @@ class NotificationSetup:
             from lakestream.provisioning.azure_session import open_arm
 
             return azure_site(self._target, options, open_arm(options), self._group)
+        if self._project is not None:
+            from lakestream.provisioning.gcp import gcp_site
+            from lakestream.provisioning.gcp_session import open_google
+
+            google = open_google(options, self._target.uri)
+            return gcp_site(self._target, google, self._project, SYSTEM_CLOCK)
         from lakestream.provisioning.aws import aws_site
 
         return aws_site(self._target, options, self._via, SYSTEM_CLOCK)
@@ -138,7 +148,7 @@ def _files_of(table: StreamingTable) -> FilesDescription:
 
 def _group(target: Target, subscription_id: str | None, resource_group: str | None) -> str | None:
     """Give the resource group's id; None outside Azure."""
-    if target.uri.startswith("s3://"):
+    if not target.uri.startswith(("az://", "abfss://")):
         return None
     for name, value in (("subscription_id", subscription_id), ("resource_group", resource_group)):
         if not value or not _GROUP.fullmatch(value):
@@ -148,3 +158,16 @@ def _group(target: Target, subscription_id: str | None, resource_group: str | No
                 fix="give subscription_id and resource_group (--subscription, --resource-group)",
             )
     return f"/subscriptions/{subscription_id}/resourceGroups/{resource_group}"
+
+
+def _project(target: Target, project: str | None) -> str | None:
+    """Give the project's id; None outside Google Cloud."""
+    if not target.uri.startswith("gs://"):
+        return None
+    if not project or not _PROJECT.fullmatch(project):
+        raise ConfigError(
+            "Google Cloud needs the id of the project that the subscription is made in",
+            where=target.uri,
+            fix="give project (--project)",
+        )
+    return project

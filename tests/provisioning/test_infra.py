@@ -144,3 +144,22 @@ def test_gcp_when_read_then_new_objects_alone_are_told_and_nothing_expires() -> 
         assert subscription["expiration_policy"][0]["ttl"] == ""
     roles = {each.get("role") for each in resources["google_storage_bucket_iam_member"].values()}
     assert roles == {"roles/storage.objectViewer"}
+
+
+def test_gcp_when_read_then_as_the_command_line_makes_it() -> None:
+    from lakestream.provisioning.gcp import _PUBLISHER, _SUBSCRIBER
+    from lakestream.provisioning.gcp_pubsub import settings_of
+
+    found = parsed("gcp")
+    defaults = {name: each.get("default") for name, each in found["variable"].items()}
+    made = settings_of("topic", "dead")
+    assert defaults["ack_deadline_s"] == made["ackDeadlineSeconds"]
+    assert defaults["message_retention"] == made["messageRetentionDuration"]
+    assert defaults["max_delivery_attempts"] == made["deadLetterPolicy"]["maxDeliveryAttempts"]
+    resources = found["resource"]
+    assert resources["google_storage_notification"]["events"]["payload_format"] == "NONE"
+    topics = resources["google_pubsub_topic_iam_member"].values()
+    assert {each["role"] for each in topics} == {_PUBLISHER}
+    subscriptions = resources["google_pubsub_subscription_iam_member"]
+    assert subscriptions["dead_letter"]["role"] == _SUBSCRIBER
+    assert subscriptions["stream"]["for_each"].count("roles/pubsub.") == 2

@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import google_double
 from support.aws_events import client
+from typer.testing import CliRunner
 
 import lakestream as ls
+from lakestream.cli.notification_verbs import app
 from lakestream.errors import ConfigError, UnsupportedOptionError
+from lakestream.provisioning import gcp_session
 from lakestream.provisioning.setup import NotificationSetup
 from lakestream.streaming_table import StreamingTable
 
@@ -78,10 +82,48 @@ def table_of(path: str) -> StreamingTable:
     return orders
 
 
-@pytest.mark.parametrize("path", ["landing/orders", "gs://landing/orders"])
-def test_setup_when_no_cloud_of_ours_has_the_files_then_refused_with_the_way_out(path: str) -> None:
-    with pytest.raises(UnsupportedOptionError, match="infra/"):
+@pytest.mark.parametrize("path", ["landing/orders", "memory://landing/orders"])
+def test_setup_when_no_cloud_has_the_files_then_refused_with_the_way_out(path: str) -> None:
+    with pytest.raises(UnsupportedOptionError, match="let them be listed"):
         NotificationSetup(table_of(path))
+
+
+@pytest.mark.parametrize("project", [None, "", "a/b", "Corp"])
+def test_setup_when_google_is_not_told_the_project_then_refused(project: str | None) -> None:
+    table = table_of("gs://landing/orders")
+    with pytest.raises(ConfigError, match="--project"):
+        NotificationSetup(table, project=project)
+    NotificationSetup(table, project="corp-1")
+
+
+def test_verbs_when_the_files_are_in_google_cloud_then_made_and_removed_in_its_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    with google_double.serving() as double:
+        monkeypatch.setattr(gcp_session, "_MANAGER", double.url)
+        monkeypatch.setenv("PUBSUB_EMULATOR_HOST", double.url.removeprefix("http://"))
+        options = {"google_base_url": double.url, "allow_http": "true"}
+        text = PIPELINE.format(bucket="landing", options=options).replace("s3://", "gs://")
+        (tmp_path / "google_pipeline.py").write_text(text)
+
+        def said(verb: str, *words: str) -> str:
+            done = CliRunner().invoke(
+                app, [verb, "google_pipeline:orders", "--project", "corp", *words]
+            )
+            assert done.exit_code == 0, done.output
+            return done.output
+
+        plan = json.loads(said("plan", "--json"))
+        assert plan["declare"].startswith(
+            'ls.PubSubSubscription("projects/corp/subscriptions/lakestream-orders-'
+        )
+        assert double.pubsub.topics == {}
+        assert json.loads(said("apply", "--yes", "--json"))["declare"] == plan["declare"]
+        assert len(json.loads(said("list", "--json"))) == 5
+        assert said("destroy", "--yes") == "removed 5 resources\n"
+        assert (double.pubsub.topics, double.configurations) == ({}, {})
 
 
 @pytest.mark.parametrize("given", [{}, {"subscription_id": "s"}, {"subscription_id": "a/b"}])

@@ -1,6 +1,7 @@
 """A double of Pub/Sub's REST interface: topics, subscriptions, pulls, deadlines, acknowledgements.
 
-It proves our code's path where Google's emulator is not installed. Every pull answers at once.
+It proves our code's path where Google's emulator is not installed, and in what that does not do:
+labels that change, and who may use what. Every pull answers at once.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ class _Subscription:
     pulled: int = 0
 
     def pull(self, count: int) -> list[dict[str, Any]]:
-        now, found = time.monotonic(), []
+        now = time.monotonic()
+        found: list[dict[str, Any]] = []
         for number, message in self.waiting.items():
             if self.hidden_until.get(number, 0) <= now and len(found) < min(count, _BATCH):
                 self.pulled += 1
@@ -48,37 +50,85 @@ class _Subscription:
 
 
 @dataclass
-class _Service:
+class Service:
+    """Topics, subscriptions, and who may use them."""
+
+    topics: dict[str, dict[str, Any]] = field(default_factory=dict)
+    described: dict[str, dict[str, Any]] = field(default_factory=dict)
+    policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscriptions: dict[str, _Subscription] = field(default_factory=dict)
     published: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def answer(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any] | None:
-        """Give the reply; None is 404."""
+    def answer(self, method: str, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        """Give the status and the reply."""
         name, _, verb = path.removeprefix("/v1/").partition(":")
+        known = self.topics if "/topics/" in name else self.described
         if method == "PUT":
-            if "topic" in body:
-                self.subscriptions[name] = _Subscription(body["topic"], body["ackDeadlineSeconds"])
-            return {"name": name}
-        if verb == "publish":
-            return {"messageIds": [self._publish(name, each) for each in body["messages"]]}
-        if name not in self.subscriptions:
-            return None
-        found = self.subscriptions[name]
+            return self._put(name, body, known)
+        if name not in known:
+            return 404, {}
+        match method, verb:
+            case "GET", "":
+                return 200, known[name]
+            case "PATCH", "":
+                changes = body["topic" if known is self.topics else "subscription"]
+                known[name] |= {each: changes.get(each) for each in body["updateMask"].split(",")}
+                return 200, known[name]
+            case "DELETE", "":
+                return self._delete(name, known)
+            case "GET", "getIamPolicy":
+                return 200, self.policies.get(name, {"etag": "0"})
+            case "POST", "setIamPolicy":
+                return self._allow(name, body["policy"])
+            case "POST", "publish":
+                return 200, {"messageIds": [self.publish(name, each) for each in body["messages"]]}
+        return self._consume(self.subscriptions[name], verb, body)
+
+    def _delete(self, name: str, known: dict[str, dict[str, Any]]) -> tuple[int, dict[str, Any]]:
+        for kept in (known, self.subscriptions, self.policies):
+            kept.pop(name, None)
+        for each in self.described.values():
+            if each["topic"] == name:
+                each["topic"] = "_deleted-topic_"
+        return 200, {}
+
+    def _put(
+        self, name: str, body: dict[str, Any], known: dict[str, dict[str, Any]]
+    ) -> tuple[int, dict[str, Any]]:
+        if name in known:
+            return 409, {}
+        known[name] = {"name": name, **body}
+        if "topic" in body:
+            if body["topic"] not in self.topics:
+                del known[name]
+                return 404, {}
+            self.subscriptions[name] = _Subscription(body["topic"], body["ackDeadlineSeconds"])
+        return 200, known[name]
+
+    def _allow(self, name: str, policy: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        etag = self.policies.get(name, {}).get("etag", "0")
+        if policy.get("etag") != etag:
+            return 409, {}
+        self.policies[name] = {**policy, "etag": str(int(etag) + 1)}
+        return 200, self.policies[name]
+
+    def _consume(
+        self, found: _Subscription, verb: str, body: dict[str, Any]
+    ) -> tuple[int, dict[str, Any]]:
         match verb:
-            case "":
-                return {"name": name, "topic": found.topic}
             case "pull":
-                return {"receivedMessages": found.pull(body["maxMessages"])}
+                return 200, {"receivedMessages": found.pull(body["maxMessages"])}
             case "acknowledge":
                 found.acknowledge(body["ackIds"])
             case "modifyAckDeadline":
                 found.extend(body["ackIds"], body["ackDeadlineSeconds"])
             case _:
-                return None
-        return {}
+                return 404, {}
+        return 200, {}
 
-    def _publish(self, topic: str, message: dict[str, Any]) -> str:
+    def publish(self, topic: str, message: dict[str, Any]) -> str:
+        """Let a message come to all subscriptions of a topic; give its number."""
         self.published += 1
         number = str(self.published)
         sent = {"messageId": number, "publishTime": datetime.now(UTC).isoformat()}
@@ -90,7 +140,7 @@ class _Service:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    service: _Service
+    service: Service
 
     def do_GET(self) -> None:
         self._answer()
@@ -107,9 +157,10 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         with self.service.lock:
-            found = self.service.answer(self.command, self.path, json.loads(body or b"{}"))
-        data = json.dumps(found or {}).encode()
-        self.send_response(404 if found is None else 200)
+            path = self.path.partition("?")[0]
+            status, found = self.service.answer(self.command, path, json.loads(body or b"{}"))
+        data = json.dumps(found).encode()
+        self.send_response(status)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -118,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def serving() -> Iterator[str]:
     """Answer on a free port until the block ends; give host and port."""
-    handler = type("Handler", (_Handler,), {"service": _Service()})
+    handler = type("Handler", (_Handler,), {"service": Service()})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()

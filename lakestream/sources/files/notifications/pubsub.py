@@ -5,7 +5,6 @@ Google's own client brings gRPC, protobuf and OpenTelemetry for what are four re
 
 from __future__ import annotations
 
-import os
 import re
 import threading
 from base64 import b64decode
@@ -19,7 +18,11 @@ from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
 from lakestream.sources.files.notifications.base import Event, Message
 from lakestream.sources.files.notifications.gcs_events import events_of
-from lakestream.sources.files.notifications.google_login import credentials_of
+from lakestream.sources.files.notifications.google_login import (
+    credentials_of,
+    service_url,
+    session_of,
+)
 from lakestream.sources.files.notifications.messages_s3 import moment
 from lakestream.storage.location import EnvPath, display, resolve
 
@@ -32,12 +35,9 @@ _PAUSE_S: Final = 0.25
 #: Acknowledged or extended by one request, which may hold half a megabyte.
 _ACKS: Final = 1_000
 _LONGEST_LEASE_S: Final = 600
-_SERVICE: Final = "https://pubsub.googleapis.com"
-_EMULATOR: Final = "PUBSUB_EMULATOR_HOST"
 _NAME: Final = re.compile(
     r"projects/[a-z0-9:.-]{4,100}/subscriptions/[A-Za-z][A-Za-z0-9._~+%-]{2,254}"
 )
-_AGAIN: Final = (429, 500, 502, 503, 504)
 _TIMEOUT_S: Final = 30.0
 _DENIED: Final = 403
 _REFUSING: Final = range(400, 500)
@@ -89,10 +89,9 @@ class PubSubSubscription(msgspec.Struct, frozen=True):
                 where="read_files(notifications=ls.PubSubSubscription(...))",
                 fix="pip install 'lakestream[gcp]'",
             ) from error
-        emulator = os.environ.get(_EMULATOR)
-        base = f"http://{emulator}" if emulator else _SERVICE
-        google = {"google_skip_signature": "true"} if emulator else options.for_google()
-        return OpenedSubscription(f"{base}/v1/{name}", google, self.display)
+        base, is_emulated = service_url()
+        google = {"google_skip_signature": "true"} if is_emulated else options.for_google()
+        return OpenedSubscription(f"{base}/{name}", google, self.display)
 
 
 class OpenedSubscription:
@@ -173,15 +172,12 @@ class OpenedSubscription:
 
     def _session(self) -> Any:  # noqa: ANN401 - google-auth's, which says no types
         """Give this thread's session; logins are shared."""
-        from google.auth.transport import requests as transport
-
         with self._lock:
             if self._credentials is None:
                 self._credentials = credentials_of(self._google)
             mine = threading.get_ident()
             if mine not in self._sessions:
-                made: Any = transport  # which claims types that it has not
-                self._sessions[mine] = _patient(made.AuthorizedSession(self._credentials))
+                self._sessions[mine] = session_of(self._credentials)
             return self._sessions[mine]
 
     @contextmanager
@@ -221,24 +217,6 @@ class OpenedSubscription:
             where=self._where,
             fix="files are found by listing until it answers",
         )
-
-
-def _patient(session: Any) -> Any:  # noqa: ANN401 - as above
-    """Let a session ask again, but not where an answer may be under way: it may hold messages."""
-    from requests.adapters import HTTPAdapter
-    from urllib3.util import Retry
-
-    again = Retry(
-        total=2,
-        read=False,
-        status_forcelist=_AGAIN,
-        allowed_methods=None,
-        backoff_factor=0.5,
-        raise_on_status=False,
-    )
-    for scheme in ("https://", "http://"):
-        session.mount(scheme, HTTPAdapter(max_retries=again))
-    return session
 
 
 def _message(reply: Any) -> Message:  # noqa: ANN401 - a tree of JSON
