@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypedDict, overload
 
-from lakestream.limits import SAMPLE_BYTES, SAMPLE_FILES
+from lakestream.limits import FULL_LISTING_EVERY, SAMPLE_BYTES, SAMPLE_FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from lakestream.formats.base import ParseMode
     from lakestream.sources.files.clean_policy import CleanSource
     from lakestream.sources.files.describe import EvolutionMode
+    from lakestream.sources.files.listing_policy import Incremental
     from lakestream.sources.files.notifications.base import Queue
     from lakestream.sources.files.order import OrderBy
     from lakestream.storage.location import PathLike
@@ -38,6 +39,8 @@ class FilesOptions(TypedDict, total=False):
     exclude_patterns: str | Iterable[str] | None
     use_strict_globber: bool
     order_by: OrderBy | None
+    use_incremental_listing: Incremental
+    full_listing_every: int
     modified_after: datetime | str | None
     modified_before: datetime | str | None
     min_age: str | timedelta | float
@@ -193,6 +196,8 @@ def read_files(
     exclude_patterns: str | Iterable[str] | None = None,
     use_strict_globber: bool = True,
     order_by: OrderBy | None = None,
+    use_incremental_listing: Incremental = False,
+    full_listing_every: int = FULL_LISTING_EVERY,
     modified_after: datetime | str | None = None,
     modified_before: datetime | str | None = None,
     min_age: str | timedelta | float = 0,
@@ -264,6 +269,11 @@ def read_files(
         order_by: ``key`` or ``modification_time`` sorts all new files of a discovery, so that
             batches have them in this order; files that come later are in later batches. None
             gives the oldest first, as far as 50,000 of them are held at a time.
+        use_incremental_listing: True lists only what sorts behind the newest names that were there
+            before, where the store lists in order; ``"auto"`` once names proved to grow. What
+            comes under an earlier name waits for the next listing of the whole place.
+        full_listing_every: That is each so manieth listing, and one that begins
+            ``backfill_interval`` after the last.
         modified_after: Only files modified after this time (exclusive; without a zone UTC).
         modified_before: Only files modified before this time (exclusive).
         min_age: Files younger than this wait for a later discovery: for writers that fill
@@ -306,7 +316,7 @@ def read_files(
             ``ls.AzureStorageQueue(url)``, ``ls.PubSubSubscription(name)``. The
             place is then listed at the first start, and after that each ``backfill_interval``.
         backfill_interval: Between listings beside a queue, for what no message told; None is
-            never again. Without ``notifications`` it says nothing.
+            never again. With ``use_incremental_listing`` between listings of the whole place.
         fetch_parallelism: Receives from the queue at a time, 1 to 64.
         path_rewrites: Where buckets and folders that the queue names are to be found:
             ``{"bucket/folder": "/mnt/folder"}``.
@@ -348,6 +358,8 @@ def read_files(
         exclude_patterns=exclude_patterns,
         use_strict_globber=use_strict_globber,
         order_by=order_by,
+        use_incremental_listing=use_incremental_listing,
+        full_listing_every=full_listing_every,
         modified_after=modified_after,
         modified_before=modified_before,
         min_age=min_age,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from lakestream.spark.option_row import NOT_BUILT, Row
+from lakestream.spark.option_row import Row
 from lakestream.spark.option_values import (
     azure_queue,
     character,
@@ -22,6 +22,7 @@ from lakestream.spark.option_values import (
     sqs_queue,
     subscription,
     switch,
+    switch_or_auto,
 )
 
 _CREDENTIALS: Final = "give the credentials of the files' store, or rely on the cloud's usual chain"
@@ -77,7 +78,13 @@ AUTO_LOADER: Final = (
         size,
         why="64 MB unless it is given, where Auto Loader has 50 GB",
     ),
-    Row("cloudFiles.useIncrementalListing", only=("false", "auto"), why=NOT_BUILT),
+    Row(
+        "cloudFiles.useIncrementalListing",
+        "use_incremental_listing",
+        switch_or_auto,
+        why="the whole place is listed at the latest after `full_listing_every` (8) or"
+        " `cloudFiles.backfillInterval` (a day)",
+    ),
     Row(
         "cloudFiles.useNotifications",
         only=("false",),
@@ -371,6 +378,7 @@ OWN: Final = (
     Row("include_patterns", "include_patterns"),
     Row("exclude_patterns", "exclude_patterns"),
     Row("order_by", "order_by"),
+    Row("full_listing_every", "full_listing_every", number),
     Row("min_age", "min_age"),
     Row("max_bad_records", "max_bad_records", number),
     Row("max_bad_ratio", "max_bad_ratio", fraction),

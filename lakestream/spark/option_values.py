@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
 
 if TYPE_CHECKING:
     from lakestream.sources.files.notifications.azure_queue import AzureStorageQueue
@@ -24,6 +24,14 @@ def switch(value: str) -> bool:
     if found is None:
         raise ValueError("true or false")
     return found
+
+
+def switch_or_auto(value: str) -> bool | Literal["auto"]:
+    """Read ``true``, ``false`` or ``auto``, whatever the case."""
+    found = {"true": True, "false": False}.get(value.strip().lower(), value.strip().lower())
+    if found not in (True, False, "auto"):
+        raise ValueError("true, false or auto")
+    return cast('bool | Literal["auto"]', found)
 
 
 def number(value: str) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -14,69 +13,23 @@ from arro3.core import Array, DataType, RecordBatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.files_source import FilesPipe
+from support.listed_place import DyingLog, Killed, Place, known, small_pages, stopped
 
 from lakestream.clock import SystemClock
 from lakestream.sources.base import DiscoveryFilter
-from lakestream.sources.files import listing_log
-from lakestream.sources.files.reader import FilesReader
-from lakestream.storage import pages, stores
-from lakestream.storage.base import LogStore
+from lakestream.storage import stores
 from lakestream.testing import fault_kinds
 from lakestream.testing.faults import FaultPlan
-
-PAGE = 2
 
 
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pages, "PAGE_ROWS", PAGE)
-
-
-class Killed(BaseException):
-    """The process ends here: nothing of it is used again."""
-
-
-class Place(FilesPipe):
-    """A landing place in memory, which lists in order, and discoveries that come one by one."""
-
-    def __init__(self, root: Path, log: LogStore | None = None, **options: Any) -> None:
-        self.uri = f"memory://{uuid.uuid4().hex}/landing"
-        self.files = stores.open_log_store(self.uri)
-        super().__init__(
-            root,
-            options={"format": "json", "schema": "id BIGINT", **options},
-            path=self.uri,
-            log=log or stores.open_log_store(f"memory://{uuid.uuid4().hex}"),
-        )
-        self._numbers = itertools.count()
-
-    def put(self, *names: str) -> None:
-        for name in names:
-            self.files.put_absent(name, json.dumps({"id": next(self._numbers)}).encode())
-
-    def tick(self, **options: Any) -> FilesReader:
-        """Look in a process of its own, whose time is up after a page."""
-        reader = self.open(**options)
-        reader.discover(time_budget_s=0)
-        return reader
-
-    def state(self) -> listing_log.ListingState | None:
-        assert self.log is not None
-        return listing_log.ListingLog(self.log, "files-landing").newest()
+    small_pages(monkeypatch)
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     return Place(tmp_path)
-
-
-def known(reader: FilesReader) -> list[str]:
-    return [key for batch in reader.known_files() for key in batch.column("key").to_pylist()]
-
-
-def stopped(reader: FilesReader) -> tuple[bool, str | None]:
-    backlog = reader.backlog(reader.initial())
-    return backlog.complete, backlog.listed_to
 
 
 def test_discovery_when_its_time_is_up_is_gone_on_with_by_the_next_process(place: Place) -> None:
@@ -265,41 +218,6 @@ def test_cut_when_made_for_another_reason_is_not_gone_on_with(place: Place) -> N
     assert "A" in known(reader)
 
 
-class DyingLog:
-    """A log store under which the process ends before or after its n-th mutating call."""
-
-    def __init__(self, inner: LogStore) -> None:
-        self._inner = inner
-        self.calls: list[str] = []
-        self.dies_at: tuple[int, str] | None = None
-
-    @property
-    def uri(self) -> str:
-        return self._inner.uri
-
-    def _around(self, name: str, call: Callable[[], Any]) -> Any:
-        number = len(self.calls)
-        self.calls.append(name)
-        if self.dies_at == (number, "before"):
-            raise Killed
-        result = call()
-        if self.dies_at == (number, "after"):
-            raise Killed
-        return result
-
-    def put_absent(self, key: str, data: bytes) -> bool:
-        return bool(self._around(f"put {key}", lambda: self._inner.put_absent(key, data)))
-
-    def get(self, key: str) -> bytes:
-        return self._inner.get(key)
-
-    def list(self, prefix: str, *, start_after: str | None = None) -> list[str]:
-        return self._inner.list(prefix, start_after=start_after)
-
-    def delete(self, keys: Sequence[str]) -> None:
-        self._around("delete", lambda: self._inner.delete(keys))
-
-
 def _dying_place(root: Path) -> tuple[Place, DyingLog]:
     log = DyingLog(stores.open_log_store(f"memory://{uuid.uuid4().hex}"))
     return Place(root, log=log), log
@@ -315,7 +233,7 @@ def _check_nothing_is_skipped(place: Place, landed_before_a_pass: Sequence[str])
         )
 
 
-def _two_passes(place: Place, ticks: int = 12) -> None:
+def _two_passes(place: Place, ticks: int = 9) -> None:
     """Go through two passes in pieces while files land before and behind the cut."""
     place.put(*"bdfhj")
     for number in range(ticks):

@@ -54,6 +54,8 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "exclude_patterns": ("**/archive", "**/archive"),
     "include_patterns": (r"re:_v\d\.json$", r"re:_v\d\.json$"),
     "order_by": ("key", "key"),
+    "use_incremental_listing": ("Auto", "auto"),
+    "full_listing_every": ("20", 20),
     "max_bad_ratio": ("0.25", 0.25),
     "max_bad_records": ("10", 10),
     "max_bytes_per_trigger": ("10g", "10g"),

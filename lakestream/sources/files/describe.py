@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args, get_type_
 
 from lakestream.errors import ConfigError, UnknownOptionError
 from lakestream.formats.base import Format, ParseMode
-from lakestream.limits import SAMPLE_BYTES, SAMPLE_FILES
+from lakestream.limits import FULL_LISTING_EVERY, SAMPLE_BYTES, SAMPLE_FILES
 from lakestream.plan import types as t
 from lakestream.sources.files.bad_limits import bad_limits
 from lakestream.sources.files.clean_policy import CleanSource, clean_policy
 from lakestream.sources.files.description import Evolution, FilesDescription
+from lakestream.sources.files.listing_policy import Incremental, listing_policy
 from lakestream.sources.files.notifications.routing import rewrites_of
 from lakestream.sources.files.option_values import (
     WHERE,
@@ -76,6 +77,8 @@ def describe_files(
     exclude_patterns: str | Iterable[str] | None = None,
     use_strict_globber: bool = True,
     order_by: OrderBy | None = None,
+    use_incremental_listing: Incremental = False,
+    full_listing_every: int = FULL_LISTING_EVERY,
     modified_after: datetime | str | None = None,
     modified_before: datetime | str | None = None,
     min_age: str | timedelta | float = 0,
@@ -128,6 +131,10 @@ def describe_files(
     _check_hints(schema_hints, declared)
     evolution = _evolution(schema_evolution, declared, reader)
     after, before = moments(modified_after, modified_before)
+    youngest, interval = (
+        parse_duration(min_age, option="min_age"),
+        checked_interval(backfill_interval),
+    )
     corrupt = checked_column(column_name_of_corrupt_record, "column_name_of_corrupt_record")
     found = FilesDescription(
         path=checked_path(path),
@@ -146,7 +153,14 @@ def describe_files(
         order_by=checked_order(order_by, has_queue=notifications is not None),
         modified_after=after,
         modified_before=before,
-        min_age=parse_duration(min_age, option="min_age"),
+        listing=listing_policy(
+            use_incremental_listing,
+            full_every=full_listing_every,
+            interval=interval,
+            min_age=youngest,
+            has_queue=notifications is not None,
+        ),
+        min_age=youngest,
         max_file_age=checked_max_age(max_file_age),
         recursive=recursive,
         limit=read_limit(max_files_per_trigger, max_bytes_per_trigger),
@@ -167,7 +181,7 @@ def describe_files(
         storage_options=StorageOptions.of(storage_options, where=WHERE, path=path),
         filesystem=filesystem,
         notifications=checked_queue(notifications),
-        backfill_interval=checked_interval(backfill_interval),
+        backfill_interval=interval,
         fetch_parallelism=checked_parallelism(fetch_parallelism),
         path_rewrites=rewrites_of(path_rewrites),
     )

@@ -16,6 +16,7 @@ from lakestream.sources.files.bad_limits import BadLimits
 from lakestream.sources.files.clean_policy import CleanPolicy
 from lakestream.sources.files.glob import Glob, Style, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
+from lakestream.sources.files.listing_policy import ListingPolicy
 from lakestream.sources.files.notifications.base import Queue
 from lakestream.sources.files.notifications.routing import Rewrite
 from lakestream.sources.files.order import OrderBy
@@ -50,6 +51,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         name_filter: Glob on the file's name.
         patterns: What belongs to it, and what does not, by the path below the root.
         strict_globs: Whether a star in the path stays within a folder.
+        listing: When a listing may begin behind what was there before.
         order_by: How the new files of a discovery are sorted; None is oldest first, by parts.
         modified_after: Exclusive.
         modified_before: Exclusive.
@@ -109,6 +111,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     patterns: PathPatterns = PathPatterns()
     strict_globs: bool = True
     order_by: OrderBy | None = None
+    listing: ListingPolicy = ListingPolicy()
 
     def __repr__(self) -> str:
         """Give the place without the secrets that a URI may hold."""

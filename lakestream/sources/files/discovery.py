@@ -75,7 +75,9 @@ class Discovery:
             hidden=landing.file is not None,
         )
         self._takes_in_run = _run_filter(context, landing)
-        self._passes = Passes(context.log, context.name, context.clock, _filters(description))
+        self._passes = Passes(
+            context.log, context.name, context.clock, _filters(description), description.listing
+        )
         self._oldest_us: int | None = None
         self.too_old = 0
         """Files that the last look left out because of ``max_file_age``."""
@@ -107,6 +109,7 @@ class Discovery:
         *,
         rescued_before: datetime | None = None,
         purpose: str = "",
+        actions: int = 0,
     ) -> bool:
         """Look once through the whole place, or until the time is up.
 
@@ -119,6 +122,8 @@ class Discovery:
             rescued_before: A queue should have told of files modified before this time: what is
                 found of them is marked as rescued.
             purpose: Why the place is listed; what was cut for another reason is not gone on with.
+            actions: Decisions about single files until now; after new ones the whole place is
+                listed, since what was forgotten may lie anywhere.
 
         Returns:
             Whether it was looked through to the end.
@@ -137,14 +142,15 @@ class Discovery:
         ordered = self._description.order_by is not None
         look = self._passes.begin(
             self._ledger.last_seq,
-            keeps=end is not None
-            and self._landing.store.lists_in_order
-            and not (ignores or narrowed or ordered),
+            can_be_cut=end is not None and not (ignores or ordered),
+            in_order=self._lists_in_order,
             purpose=purpose,
+            actions=actions,
         )
         complete = True
         pending: list[Candidate] = []
         for page in self._pages(self._ledger.unseen_on, self._takes, look):
+            look.take(page)
             pending += page
             if len(pending) >= ENTRY_FILES and not ordered:
                 self._append(pending, rescued_before)
@@ -156,9 +162,19 @@ class Discovery:
             self._append(pending, rescued_before)
         if ignores and complete and not narrowed:
             self._mark_existing_done()
-        self._passes.end(look, self._ledger.last_seq, complete=complete, purpose=purpose)
+        self._passes.end(look, self._ledger.last_seq, complete=complete)
         self._ledger.merge_due()
         return complete
+
+    @property
+    def _lists_in_order(self) -> bool:
+        landing = self._landing
+        is_narrowed = self._context.discovery.is_narrowed
+        return landing.file is None and landing.store.lists_in_order and not is_narrowed
+
+    def take_metrics(self) -> dict[str, str]:
+        """Tell how the place was listed last, where that differs from time to time."""
+        return self._passes.take_metrics()
 
     def find(self, keys: set[str]) -> list[Candidate]:
         """Give the present versions of some known files that this run takes.
@@ -321,10 +337,13 @@ class Discovery:
 
 def _filters(description: FilesDescription) -> str:
     """Give what a source takes of its place, as a text."""
-    ages = (description.modified_after, description.modified_before)
-    return " ".join(
-        [description.selection(), *(each.isoformat() if each else "-" for each in ages)]
+    parts = (
+        description.modified_after,
+        description.modified_before,
+        description.max_file_age,
+        description.allow_overwrites,
     )
+    return " ".join([description.selection(), *map(str, parts)])
 
 
 def _run_filter(context: SourceContext, landing: Landing) -> PathFilter:

@@ -49,11 +49,16 @@ def pages(
         yield [each for each in found if takes(each)]
 
 
+def modified_of(page: RecordBatch) -> list[int]:
+    """Give when each file was written, in microseconds since 1970 UTC."""
+    modified = page.column("last_modified").cast(TIMESTAMP).cast(DataType.int64())
+    return cast("list[int]", modified.to_pylist())
+
+
 def candidates_of(page: RecordBatch, positions: Sequence[int]) -> list[Candidate]:
     """Give some rows of a listing page."""
-    modified = page.column("last_modified").cast(TIMESTAMP).cast(DataType.int64())
     columns = (
-        cast("list[int]", modified.to_pylist()),
+        modified_of(page),
         *(values(page, name) for name in ("path", "size", "e_tag", "version")),
     )
     if len(positions) == page.num_rows:

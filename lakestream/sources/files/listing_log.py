@@ -27,11 +27,37 @@ class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
         after: The key it came to: the ledger has what it found up to there.
         began_at: When it began, aware UTC.
         purpose: Why the place was listed; a pass for another reason begins anew.
+        incremental: Whether it began at a position.
+        settled: The last key before the first file that is young, once there was one.
+        found: New files so far.
+        late: Those of them whose names lie before the position.
     """
 
     after: str
     began_at: datetime
     purpose: str = ""
+    incremental: bool = False
+    settled: str | None = None
+    found: int = 0
+    late: int = 0
+
+
+class Position(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where an incremental listing may begin.
+
+    Args:
+        after: The key behind which new names are expected; the ledger has what was found up to it.
+        whole_at: When the last listing of the whole place began, aware UTC.
+        since_whole: Incremental listings since.
+        in_order: Listings of the whole place in a row whose news all came behind the position.
+        actions: Decisions about single files that the last listing of the whole place knew.
+    """
+
+    after: str
+    whole_at: datetime
+    since_whole: int = 0
+    in_order: int = 0
+    actions: int = 0
 
 
 class ListingState(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -41,11 +67,13 @@ class ListingState(msgspec.Struct, frozen=True, omit_defaults=True):
         filters: What was taken of the place; other filters make the rest void.
         last_seq: The newest place in the ledger; one that ends before it is another ledger.
         cut: The pass to go on with, or None.
+        position: Of the last pass that came to the end, or None.
     """
 
     filters: str
     last_seq: int
     cut: Cut | None = None
+    position: Position | None = None
 
 
 class ListingLog:

@@ -117,7 +117,7 @@ class FilesReader:
         self._discovery.expire()
         self._forget()
         if self._notified is None:
-            self._complete = self._discovery.run(time_budget_s)
+            self._complete = self._discovery.run(time_budget_s, actions=self._forgets)
         else:
             self._complete = self._notified.run(time_budget_s, actions=self._forgets)
         self._loaded = True
@@ -235,7 +235,7 @@ class FilesReader:
         keys = (each.info.key for each in self._files(first, last))
         if strays := list(new_keys(self._description, self.columns.known(), keys)):
             found["newPartitionKeys"] = ", ".join(strays[:_KEYS_TOLD])
-        for part in (self._notified, self._cleaner):
+        for part in (self._discovery, self._notified, self._cleaner):
             if part is not None:
                 found |= part.take_metrics()
         return found
