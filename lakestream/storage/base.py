@@ -47,12 +47,17 @@ class ReadStore(Protocol):
         """Give the full URI of an object, as ``_metadata.file_path`` shows it."""
         ...
 
-    def list(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[RecordBatch]:
+    def list(
+        self, prefix: str = "", *, start_after: str | None = None, parallelism: int = 1
+    ) -> Iterator[RecordBatch]:
         """List objects below ``prefix``, recursively, a page at a time.
 
         Args:
             prefix: Whole path segments below the root, or "" for all.
             start_after: Give only keys greater than this one, whatever the store does with it.
+            parallelism: So many folders may be listed at the same time. With more than one pages
+                come in no order. It says nothing beside ``start_after``, and to stores that
+                gain nothing from it.
 
         Yields:
             Batches with columns ``path`` (string, the key), ``last_modified`` (timestamp[us, UTC]),
@@ -62,7 +67,8 @@ class ReadStore(Protocol):
         Raises:
             AccessDeniedError, StorageUnavailableError.
 
-        Cost: one request a page (1,000 keys on S3); memory is one page.
+        Cost: one request a page (1,000 keys on S3); memory is one page. With ``parallelism`` a
+        request or two more a folder, and so many pages, as ``folder_listing`` says.
         """
         ...
 

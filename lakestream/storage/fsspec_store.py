@@ -95,7 +95,13 @@ class FsspecReadStore:
         scheme, mark, rest = self._uri.partition("://")
         return f"{scheme}{mark}{quote(f'{rest}/{key}')}"
 
-    def list(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[RecordBatch]:
+    def list(
+        self,
+        prefix: str = "",
+        *,
+        start_after: str | None = None,
+        parallelism: int = 1,  # noqa: ARG002 - one call lists all
+    ) -> Iterator[RecordBatch]:
         """List files below ``prefix``. fsspec holds the whole listing in memory.
 
         Cost: a request a folder; and one a file where listings tell no sizes, as over HTTP.

@@ -61,7 +61,13 @@ class LocalReadStore:
         # Most paths need no encoding, and finding that out is a tenth of encoding them.
         return f"file://{path if not path.strip(_PLAIN) else quote(os.fsencode(path))}"
 
-    def list(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[RecordBatch]:
+    def list(
+        self,
+        prefix: str = "",
+        *,
+        start_after: str | None = None,
+        parallelism: int = 1,  # noqa: ARG002 - a disk gains nothing
+    ) -> Iterator[RecordBatch]:
         """List regular files below ``prefix``, in no order.
 
         Cost: one ``scandir`` a folder and one ``stat`` a file; memory is one page.

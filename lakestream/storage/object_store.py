@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 from urllib.parse import quote
 
 import obstore
@@ -24,8 +24,9 @@ from lakestream.errors import (
 from lakestream.storage.base import ObjectInfo
 from lakestream.storage.clouds import AnyStore, open_store
 from lakestream.storage.concurrent_reads import read_in_order
+from lakestream.storage.folder_listing import Level, list_folders
 from lakestream.storage.obstore_errors import mapping_errors
-from lakestream.storage.pages import PAGE_ROWS, PageBuilder
+from lakestream.storage.pages import PAGE_ROWS, SCHEMA, PageBuilder, page_of
 from lakestream.storage.patience import Patience, asked_again
 
 if TYPE_CHECKING:
@@ -96,6 +97,26 @@ class ObjectStore:
                 patience.pause(error)
             else:
                 return
+
+    def list_level(self, folder: str) -> Level:
+        """List one folder, without what lies in its folders."""
+        top, skip = (self._prefix + folder).rstrip("/"), len(self._prefix)
+        patience = Patience()
+        try:
+            found = self._asked(
+                self._uri,
+                lambda: obstore.list_with_delimiter(self._store, top or None, return_arrow=True),
+            )
+        except StorageUnavailableError as error:
+            self._check_access(error, patience)
+            raise
+        parts = (
+            batch.slice(start, min(PAGE_ROWS, batch.num_rows - start))
+            for batch in found["objects"].to_batches()
+            for start in range(0, batch.num_rows, PAGE_ROWS)
+        )
+        folders = [each[skip:] for each in found["common_prefixes"]]
+        return Level(map(self._rewritten, parts), folders)
 
     def head(self, key: str) -> ObjectInfo:
         """Look one object up."""
@@ -271,6 +292,23 @@ class ObjectStore:
         if len(page):
             yield self._without_markers(page.take())
 
+    def _rewritten(self, batch: RecordBatch) -> RecordBatch:
+        """Give a batch of obstore's with our keys and tags, without markers."""
+        skip = len(self._prefix)
+        paths, sizes, etags, versions = (
+            cast("list[Any]", batch.column(name).to_pylist())
+            for name in ("path", "size", "e_tag", "version")
+        )
+        modified = batch.column("last_modified").cast(SCHEMA.field(1).type).cast(DataType.int64())
+        page = page_of(
+            [each[skip:] for each in paths],
+            cast("list[int]", modified.to_pylist()),
+            sizes,
+            [self._tag(each) for each in etags],
+            versions,
+        )
+        return self._without_markers(page)
+
     def _tag(self, etag: str | None) -> str | None:
         """Give an entity tag of a listing as a request for the object gives it."""
         bare = self._lists_bare_tags and etag is not None and not etag.endswith('"')
@@ -300,9 +338,18 @@ class ObjectReadStore:
         """Give an object's URI, percent-encoded."""
         return self._store.uri_of(key)
 
-    def list(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[RecordBatch]:
-        """List objects below ``prefix`` in the order of their keys, a page at a time."""
-        return self._store.list_pages(prefix, start_after)
+    def list(
+        self, prefix: str = "", *, start_after: str | None = None, parallelism: int = 1
+    ) -> Iterator[RecordBatch]:
+        """List objects below ``prefix``, a page at a time."""
+        if parallelism == 1 or start_after is not None:
+            return self._store.list_pages(prefix, start_after)
+        return list_folders(
+            self._store.list_level,
+            lambda folder: self._store.list_pages(folder, None),
+            prefix,
+            parallelism=parallelism,
+        )
 
     def head(self, key: str) -> ObjectInfo:
         """Look one object up."""

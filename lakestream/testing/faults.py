@@ -144,10 +144,14 @@ class FaultyReadStore:
         """The real store's."""
         return self._inner.uri_of(key)
 
-    def list(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[RecordBatch]:
+    def list(
+        self, prefix: str = "", *, start_after: str | None = None, parallelism: int = 1
+    ) -> Iterator[RecordBatch]:
         """Operation ``list``; its key is the prefix."""
         yield from self._plan.run(
-            "list", prefix, lambda: self._inner.list(prefix, start_after=start_after)
+            "list",
+            prefix,
+            lambda: self._inner.list(prefix, start_after=start_after, parallelism=parallelism),
         )
 
     def head(self, key: str) -> ObjectInfo:

@@ -11,10 +11,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 import pytest
+from arro3.core import RecordBatch
 
 from lakestream.errors import ObjectChangedError, ObjectNotFoundError
 from lakestream.storage.base import LogStore, ObjectInfo, ReadStore
@@ -38,15 +39,23 @@ class Landing:
     remove: Callable[[str], None]
 
 
-def listed(store: ReadStore, prefix: str = "", *, start_after: str | None = None) -> set[str]:
+def listed(
+    store: ReadStore, prefix: str = "", *, start_after: str | None = None, parallelism: int = 1
+) -> set[str]:
     """Give the keys of a listing; a key that comes twice fails."""
     keys = [
         key
-        for page in store.list(prefix, start_after=start_after)
+        for page in store.list(prefix, start_after=start_after, parallelism=parallelism)
         for key in page.column("path").to_pylist()
     ]
     assert len(keys) == len(set(keys)), "a key was listed twice"
     return set(keys)
+
+
+def _rows(page: RecordBatch) -> list[dict[str, Any]]:
+    """Give the rows of a page."""
+    columns = [page.column(name).to_pylist() for name in _COLUMNS]
+    return [dict(zip(_COLUMNS, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 class ReadStoreContract:
@@ -74,6 +83,22 @@ class ReadStoreContract:
         landing.write("in/b.json", b"x")
         landing.write("into/d.json", b"x")
         assert listed(landing.store, "in") == {"in/b.json"}
+
+    def test_list_when_several_folders_at_once_gives_the_same_rows(self, landing: Landing) -> None:
+        """With the same columns; in no order."""
+        keys = ["top", "%2e%2e/x", "a b+c#/1", "ü/雪/1", "ü/雪/2", "ü/b", "d=1/e=2/f=3/g=4/h=5/i"]
+        for key in keys:
+            landing.write(key, b"x")
+
+        def rows(prefix: str, parallelism: int) -> list[dict[str, Any]]:
+            pages = landing.store.list(prefix, parallelism=parallelism)
+            found = [row for page in pages for row in _rows(page)]
+            return sorted(found, key=lambda row: row["path"])
+
+        assert listed(landing.store, parallelism=3) == set(keys)
+        assert listed(landing.store, start_after="e", parallelism=3) == {"top", *keys[3:6]}
+        for prefix in ("", "ü", "d=1/e=2", "none"):
+            assert rows(prefix, 8) == rows(prefix, 2) == rows(prefix, 1)
 
     def test_list_when_started_after_a_key_gives_only_greater_ones(self, landing: Landing) -> None:
         """Whatever the server makes of the offset."""

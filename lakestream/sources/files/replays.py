@@ -192,9 +192,11 @@ class ReplayStore:
         """Give the file that landed: where a replayed record came from."""
         return self._inner.uri_of(landed_key(key))
 
-    def list(self, prefix: str = "", *, start_after: str | None = None) -> Iterator[RecordBatch]:
+    def list(
+        self, prefix: str = "", *, start_after: str | None = None, parallelism: int = 1
+    ) -> Iterator[RecordBatch]:
         """List what landed."""
-        return self._inner.list(prefix, start_after=start_after)
+        return self._inner.list(prefix, start_after=start_after, parallelism=parallelism)
 
     def head(self, key: str) -> ObjectInfo:
         """Look one file up."""
