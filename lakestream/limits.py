@@ -19,7 +19,9 @@ MAX_WHOLE_FILE_BYTES: Final = 2**30
 MAX_COMPRESSION_RATIO: Final = 1_000
 #: Decompressed bytes of one file below which the ratio is not looked at.
 COMPRESSION_RATIO_FROM_BYTES: Final = 64 * 2**20
+#: Entries of one archive, those that are no file of the stream among them.
 MAX_ARCHIVE_MEMBERS: Final = 100_000
+#: Bytes that the members of one archive unpack to.
 MAX_ARCHIVE_BYTES: Final = 256 * 2**30
 #: ``use_incremental_listing``: each so manieth listing is of the whole place. Auto Loader, too, has
 #: seven incremental ones between.

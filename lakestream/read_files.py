@@ -59,6 +59,7 @@ class FilesOptions(TypedDict, total=False):
     clean_source_retention: str | timedelta | float
     clean_source_move_destination: PathLike | None
     clean_source_wait: bool
+    archives: bool | str | None
     ignore_missing_files: bool
     asset_key: str | Iterable[str] | None
     storage_options: Mapping[str, OptionValue] | None
@@ -216,6 +217,7 @@ def read_files(
     clean_source_retention: str | timedelta | float = "30 days",
     clean_source_move_destination: PathLike | None = None,
     clean_source_wait: bool = False,
+    archives: bool | str | None = None,
     ignore_missing_files: bool = False,
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
@@ -306,6 +308,9 @@ def read_files(
             same bucket or disk. They keep their paths below it.
         clean_source_wait: True cleans all whose time has come before a run ends, instead of a
             thousand files a batch.
+        archives: Whether members of ``.zip``, ``.tar`` and compressed ``.tar`` files are read as
+            files; a glob (``"*.csv"``) takes those whose names match. By default they are, except
+            by ``binaryFile``.
         ignore_missing_files: True leaves files out that were removed or overwritten between
             discovery and read, and records them; by default they stop the query.
         asset_key: The Dagster asset that is this location: ``"landing/orders"`` or its parts.
@@ -378,6 +383,7 @@ def read_files(
         clean_source_retention=clean_source_retention,
         clean_source_move_destination=clean_source_move_destination,
         clean_source_wait=clean_source_wait,
+        archives=archives,
         ignore_missing_files=ignore_missing_files,
         asset_key=asset_key,
         storage_options=storage_options,

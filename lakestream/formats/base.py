@@ -34,11 +34,13 @@ class InputFile(msgspec.Struct, frozen=True, gc=False):
         index: Its position in the batch, 0 first: outcomes are kept by it.
         info: The version to read.
         uri: Its full URI, for ``_file_path`` in rescued data and for messages.
+        archive: The position of the archive that it is a member of, or None.
     """
 
     index: int
     info: ObjectInfo
     uri: str
+    archive: int | None = None
 
 
 class Fit(msgspec.Struct, frozen=True, gc=False):

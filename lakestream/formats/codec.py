@@ -74,6 +74,14 @@ _ARROW: Final[dict[str, Literal["zstd", "lz4"]]] = {
 }  # fmt: skip
 #: Endings that mean a compression which is not read: such a file must not pass as text.
 _UNREAD: Final = {".snappy": "snappy", ".br": "brotli", ".lzo": "lzo", ".zip": "zip"}
+#: How members of zip archives are compressed, by the number of the method (APPNOTE 4.4.5).
+_ZIP_DECODERS: Final[dict[int, Callable[[], _Decoder]]] = {
+    8: lambda: _Zlib(-zlib.MAX_WBITS),
+    12: _bz2,
+    95: _xz,
+}
+_ZIP_STORED: Final = 0
+_ZIP_ZSTD: Final = 93
 
 
 def suffix_of(key: str) -> str | None:
@@ -112,20 +120,54 @@ def decompress(
         raise BadFileError(
             f"the file is compressed with {_UNREAD[suffix]}, which is not supported",
             where=where,
-            fix="compress files with gzip, zstd, bzip2, xz or lz4, or not at all",
+            fix="compress files with gzip, zstd, bzip2, xz or lz4, or not at all"
+            + ("; read_files(archives=True) opens archives" if suffix == ".zip" else ""),
         )
     make = _DECODERS.get(suffix)
     reader = _Frames(suffix, where) if make is None else _Members(make, suffix, where)
+    yield from _read(reader, chunks, suffix, where, lzma_too=suffix == ".xz")
+
+
+def decompress_member(
+    chunks: Iterator[bytes], method: int, *, where: str | None = None
+) -> Iterator[bytes]:
+    """Decompress the bytes of one member of a zip archive as ``decompress`` does a file's.
+
+    Args:
+        chunks: The member's bytes in order.
+        method: The number of its compression.
+        where: The archive, for messages.
+
+    Raises:
+        BadFileError: It cannot be decompressed to its end.
+    """
+    make = _ZIP_DECODERS.get(method)
+    if method == _ZIP_STORED:
+        yield from chunks
+    elif make is None and method != _ZIP_ZSTD:
+        raise BadFileError(
+            f"a member of the archive is compressed by method {method}, which is not supported",
+            where=where,
+            fix="write archives with deflate, bzip2, xz or zstd, or without compression",
+        )
+    else:
+        reader = _Frames(".zst", where) if make is None else _Members(make, ".zip", where)
+        yield from _read(reader, chunks, ".zip", where, lzma_too=make is _xz)
+
+
+def _read(
+    reader: _Counted, chunks: Iterator[bytes], suffix: str, where: str | None, *, lzma_too: bool
+) -> Iterator[bytes]:
     try:
         yield from reader.read(chunks)
-    except _errors_of(suffix) as error:
+    except _errors_of(lzma_too=lzma_too) as error:
         raise _damaged("its data is damaged", suffix, where) from error
 
 
-def _errors_of(suffix: str) -> tuple[type[Exception], ...]:
+def _errors_of(*, lzma_too: bool) -> tuple[type[Exception], ...]:
     """Give what a decoder raises for data that is none of its kind."""
     common = (zlib.error, OSError, ValueError, EOFError)
-    if suffix != ".xz":
+    if not lzma_too:
         return common
     import lzma
 

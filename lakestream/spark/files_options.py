@@ -379,6 +379,7 @@ OWN: Final = (
     Row("exclude_patterns", "exclude_patterns"),
     Row("order_by", "order_by"),
     Row("full_listing_every", "full_listing_every", number),
+    Row("archives", "archives"),
     Row("min_age", "min_age"),
     Row("max_bad_records", "max_bad_records", number),
     Row("max_bad_ratio", "max_bad_ratio", fraction),

@@ -15,6 +15,7 @@ from lakestream.sources.base import ReadReport, ReplanNeeded
 from lakestream.sources.files.ahead import Ahead
 from lakestream.sources.files.fetch import SupersededError
 from lakestream.sources.files.file_records import QuarantineWriter, put_files
+from lakestream.sources.files.members import fold_member
 
 if TYPE_CHECKING:
     from lakestream.checkpoint.batch_records import AttemptRecords
@@ -107,6 +108,8 @@ class Attempt:
         metrics: Mapping[str, str],
     ) -> None:
         self._files = files
+        #: The planned files, and behind them the members of archives as they come.
+        self._read = list(files)
         self._fetch = fetch
         self._format = reader
         self._plan = plan
@@ -117,7 +120,7 @@ class Attempt:
         self._lessons = lessons
         self._done = done
         self._outcomes = Outcomes([FileOutcome() for _ in files], take=self._take_bad_records)
-        self._quarantine = QuarantineWriter(records, files)
+        self._quarantine = QuarantineWriter(records, self._read)
         self.report = ReadReport(metrics=dict(metrics))
         self.failure: BaseException | None = None
 
@@ -152,9 +155,11 @@ class Attempt:
         for file in self._files:
             if (failure := self._lessons.bad.get(file.seq)) is not None:
                 self._outcomes.files[file.input.index].failure = failure
-        ahead = Ahead(self._fetch.chunks(wanted), size_of=_chunk_bytes, max_bytes=_AHEAD_BYTES)
+        chunks = self._fetch.chunks(wanted, first_member=len(self._files))
+        ahead = Ahead(chunks, size_of=_chunk_bytes, max_bytes=_AHEAD_BYTES)
         grown, judged = False, None
-        batches = self._format.decode(iter(ahead), self._plan, self._outcomes)
+        known = _with_members(iter(ahead), self._read, self._outcomes.files)
+        batches = self._format.decode(known, self._plan, self._outcomes)
         try:
             for decoded in batches:
                 self._take_bad_records()
@@ -164,7 +169,7 @@ class Attempt:
                 if grown:
                     continue
                 self.report.rows += decoded.batch.num_rows
-                yield self._dressing.dress(decoded.batch, decoded.runs, self._files)
+                yield self._dressing.dress(decoded.batch, decoded.runs, self._read)
         finally:
             close = getattr(batches, "close", None)
             if close is not None:
@@ -181,6 +186,7 @@ class Attempt:
         grown = drift is not None and self._lessons.grows(drift)
         if drift is not None and grown:
             self._lessons.evolve(drift)
+        self._fold()
         broken = self._broken_off()
         self._lessons.bad.update(broken)
         if grown or broken:
@@ -215,7 +221,7 @@ class Attempt:
             return
         bad = (
             file.input.uri
-            for file, outcome in zip(self._files, self._outcomes.files, strict=True)
+            for file, outcome in zip(self._read, self._outcomes.files, strict=False)
             if outcome.bad or outcome.dropped or _is_unreadable(outcome)
         )
         raise BadRecordError(
@@ -224,6 +230,16 @@ class Attempt:
             fix="mend the files, or the format's options, and run again: nothing of this batch"
             " was committed; or allow more",
         )
+
+    def _fold(self) -> None:
+        """Make of what became of members what became of their archives."""
+        outcomes = self._outcomes.files
+        for member, found in zip(
+            self._read[len(self._files) :], outcomes[len(self._files) :], strict=True
+        ):
+            assert member.input.archive is not None, "only members stand behind the files"  # noqa: S101
+            fold_member(member.input, found, outcomes[member.input.archive])
+        del outcomes[len(self._files) :]
 
     def _broken_off(self) -> dict[int, LakestreamError]:
         """Give the files that failed after they had given rows, bad records or drops."""
@@ -244,6 +260,18 @@ class Attempt:
             each.failure is not None and not isinstance(each.failure, SupersededError)
             for each in outcomes
         )
+
+
+def _with_members(
+    chunks: Iterator[FileChunk], read: list[PlannedFile], outcomes: list[FileOutcome]
+) -> Iterator[FileChunk]:
+    """Give chunks on; make room for what becomes of each member when it comes."""
+    for chunk in chunks:
+        file = chunk.file
+        if file.archive is not None and file.index == len(read):
+            read.append(msgspec.structs.replace(read[file.archive], input=file))
+            outcomes.append(FileOutcome())
+        yield chunk
 
 
 def _is_unreadable(outcome: FileOutcome) -> bool:

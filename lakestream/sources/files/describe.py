@@ -15,6 +15,7 @@ from lakestream.sources.files.bad_limits import bad_limits
 from lakestream.sources.files.clean_policy import CleanSource, clean_policy
 from lakestream.sources.files.description import Evolution, FilesDescription
 from lakestream.sources.files.listing_policy import Incremental, listing_policy
+from lakestream.sources.files.members import archives_option
 from lakestream.sources.files.notifications.routing import rewrites_of
 from lakestream.sources.files.option_values import (
     WHERE,
@@ -97,6 +98,7 @@ def describe_files(
     clean_source_retention: str | timedelta | float = "30 days",
     clean_source_move_destination: PathLike | None = None,
     clean_source_wait: bool = False,
+    archives: bool | str | None = None,
     ignore_missing_files: bool = False,
     asset_key: str | Iterable[str] | None = None,
     storage_options: Mapping[str, OptionValue] | None = None,
@@ -176,6 +178,7 @@ def describe_files(
             destination=clean_source_move_destination,
             waits=clean_source_wait,
         ),
+        archives=archives_option(archives, reader),
         ignore_missing=ignore_missing_files,
         asset_key=read_asset_key(asset_key),
         storage_options=StorageOptions.of(storage_options, where=WHERE, path=path),

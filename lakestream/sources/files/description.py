@@ -17,6 +17,7 @@ from lakestream.sources.files.clean_policy import CleanPolicy
 from lakestream.sources.files.glob import Glob, Style, compile_glob, split_glob
 from lakestream.sources.files.layout import Layout, declared_layout
 from lakestream.sources.files.listing_policy import ListingPolicy
+from lakestream.sources.files.members import Archives
 from lakestream.sources.files.notifications.base import Queue
 from lakestream.sources.files.notifications.routing import Rewrite
 from lakestream.sources.files.order import OrderBy
@@ -66,6 +67,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         case_sensitive: Whether names that differ in case are other names.
         allow_overwrites: Whether each version of a file is read, not only each path once.
         clean: What becomes of files after their commit.
+        archives: Which files are archives, and what of them is read.
         ignore_missing: Whether files gone or changed are left out and recorded.
         asset_key: The Dagster asset of the location.
         storage_options: For the landing place.
@@ -99,6 +101,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     case_sensitive: bool
     allow_overwrites: bool
     clean: CleanPolicy
+    archives: Archives
     ignore_missing: bool
     asset_key: tuple[str, ...] | None
     storage_options: StorageOptions

@@ -1,4 +1,7 @@
-"""Bytes of planned files, in order: small files many at a time, big ones in ranges."""
+"""Bytes of planned files, in order: small files many at a time, big ones in ranges.
+
+Each member of an archive comes as a file of its own.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +19,11 @@ from lakestream.errors import (
     SourceChangedError,
     StorageUnavailableError,
 )
+from lakestream.formats.archives import Read
 from lakestream.formats.base import FileChunk, Fit, Format, InputFile
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES
+from lakestream.sources.files.members import Archives, Window, member_file, members, unpacked
 from lakestream.storage.base import ObjectInfo, ReadStore
 
 #: Files above this are read in ranges, so that a batch's memory does not follow their size.
@@ -29,6 +34,9 @@ _BUFFERED_BYTES: Final = 32 * 2**20
 
 
 _NOTHING_KNOWN: Final[Mapping[ObjectInfo, Fit]] = MappingProxyType({})
+
+
+_NO_ARCHIVES: Final = Archives()
 
 
 class SupersededError(SourceChangedError):
@@ -46,6 +54,7 @@ class Fetch:
         allow_overwrites: Files that changed have a newer version, which is read in their place.
         reuse: Bytes of whole files that were read already, by version; taken out when used.
         fits: What inference found out about those (``FileChunk.fits``), by version.
+        archives: Which files are archives, and what of them is read.
     """
 
     def __init__(
@@ -57,8 +66,12 @@ class Fetch:
         allow_overwrites: bool = False,
         reuse: dict[ObjectInfo, bytes],
         fits: Mapping[ObjectInfo, Fit] = _NOTHING_KNOWN,
+        archives: Archives = _NO_ARCHIVES,
     ) -> None:
         self._store = store
+        self._format = reader
+        self._archives = archives
+        self._next_member = 0
         self._whole_files = reader.whole_files
         self._compressible = reader.compressible
         self._ignore_missing = ignore_missing
@@ -66,14 +79,22 @@ class Fetch:
         self._reuse = reuse
         self._fits = fits
 
-    def chunks(self, files: Sequence[InputFile]) -> Iterator[FileChunk]:
+    def chunks(
+        self, files: Sequence[InputFile], *, first_member: int | None = None
+    ) -> Iterator[FileChunk]:
         """Give the files' bytes, decompressed, one file after another.
+
+        Args:
+            files: The files.
+            first_member: The position that the first member of an archive gets; the next ones
+                follow. None is behind the files.
 
         Raises:
             SourceChangedError: A file is gone or has another version.
             AccessDeniedError: A file may not be read.
             StorageUnavailableError: The store does not answer.
         """
+        self._next_member = len(files) if first_member is None else first_member
         for ranged, some in groupby(files, key=self._is_ranged):
             if ranged:
                 for file in some:
@@ -94,7 +115,9 @@ class Fetch:
                 yield self._failed(file, data)
                 continue
             _check_length(file, data, file.info.size_bytes)
-            if (suffix := self._suffix(file)) is not None:
+            if self._archives.kind(file.info.key) is not None:
+                yield from self._members(file, _held(data))
+            elif (suffix := self._suffix(file)) is not None:
                 yield from self._decompressed(file, iter((data,)), suffix)
             else:
                 fits = None if kept is None else self._fits.get(file.info)
@@ -102,7 +125,9 @@ class Fetch:
 
     def _big(self, file: InputFile) -> Iterator[FileChunk]:
         suffix = self._suffix(file)
-        if self._whole_files and suffix is None:
+        if self._archives.kind(file.info.key) is not None:
+            yield from self._members(file, lambda start, end: self._range(file, start, end))
+        elif self._whole_files and suffix is None:
             yield self._whole(file)
         elif suffix is not None:
             yield from self._decompressed(file, self._ranges(file), suffix)
@@ -125,10 +150,43 @@ class Fetch:
     def _ranges(self, file: InputFile) -> Iterator[bytes]:
         size = file.info.size_bytes
         for start in range(0, size, _RANGE_BYTES):
-            end = min(start + _RANGE_BYTES, size)
-            data = self._store.get(file.info, start=start, end=end)
-            _check_length(file, data, end - start)
-            yield data
+            yield self._range(file, start, min(start + _RANGE_BYTES, size))
+
+    def _range(self, file: InputFile, start: int, end: int) -> bytes:
+        data = self._store.get(file.info, start=start, end=end)
+        _check_length(file, data, end - start)
+        return data
+
+    def _members(self, file: InputFile, read: Read) -> Iterator[FileChunk]:
+        """Give the members of an archive; a failure ends it, as one of the member at hand."""
+        info = file.info
+        kind = self._archives.kind(info.key)
+        if kind is None or not info.size_bytes:
+            yield FileChunk(file, b"", last=True)
+            return
+        at_hand = file
+        try:
+            for member in members(
+                kind, lambda: Window(read, info.size_bytes), info.size_bytes, file.uri
+            ):
+                if not self._archives.takes(member):
+                    continue
+                at_hand = member_file(file, member, self._next_member)
+                self._next_member += 1
+                pieces = unpacked(member, self._format, info, file.uri)
+                if not self._whole_files:
+                    chunks = self._last_marked(at_hand, pieces)
+                elif member.size_bytes > MAX_WHOLE_FILE_BYTES:
+                    chunks = iter((FileChunk(at_hand, b"", last=True, failure=_too_big(at_hand)),))
+                else:
+                    chunks = iter((self._joined(at_hand, pieces),))
+                for chunk in chunks:
+                    yield chunk
+                    if chunk.failure is not None:
+                        return
+                at_hand = file
+        except LakestreamError as error:
+            yield self._failed(at_hand, error)
 
     def _decompressed(
         self, file: InputFile, chunks: Iterator[bytes], suffix: str
@@ -184,6 +242,10 @@ class Fetch:
                 fix="allow reading it; the same batch is tried again by the next run",
             ) from error
         raise error
+
+
+def _held(data: bytes) -> Read:
+    return lambda start, end: data[start:end]
 
 
 def changed(file: InputFile, error: LakestreamError) -> SourceChangedError:

@@ -29,7 +29,7 @@ def infer_columns(
         SchemaRejectedError: There are too many columns, or too deep ones.
     """
     reader = description.format
-    sampler = Sampler(store, reader, description.sample)
+    sampler = Sampler(store, reader, description.sample, description.archives)
     chosen = sampler.choose(files)
     data = reader.fixed_schema
     if not sampler.folders or not (sampler.has_content or data):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
+from lakestream.formats.archives import outer_key
 from lakestream.formats.schema import can_be_column, check_limits, find_name
 from lakestream.plan import types as t
 from lakestream.sources.files.layout import Layout
@@ -32,7 +33,7 @@ def new_keys(
         return {}
     found: dict[str, set[str]] = {}
     spelling: dict[str, str] = {}
-    for folder in sorted({key.rpartition("/")[0] for key in keys}):
+    for folder in sorted({outer_key(key).rpartition("/")[0] for key in keys}):
         for part in folder.split("/"):
             name, mark, value = part.partition("=")
             name = unquote(name)

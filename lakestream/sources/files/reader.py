@@ -13,6 +13,7 @@ from lakestream.errors import (
     CheckpointCorruptError,
     LakestreamError,
 )
+from lakestream.formats.archives import outer_key
 from lakestream.formats.base import DecodePlan, InputFile
 from lakestream.plan import types as t
 from lakestream.sources.base import Backlog, BatchRead, ReadLimit, SourceContext
@@ -178,6 +179,7 @@ class FilesReader:
                 allow_overwrites=description.allow_overwrites,
                 reuse=self.columns.kept,
                 fits=self.columns.fits,
+                archives=description.archives,
             ),
             reader=description.format,
             plan=DecodePlan(
@@ -397,7 +399,7 @@ class FilesReader:
             info = each.info
             values: tuple[str | None, ...] | BadFileError = ()
             if names:
-                folder = info.key.rpartition("/")[0]
+                folder = outer_key(info.key).rpartition("/")[0]
                 if folder not in cache:
                     cache[folder] = _folder_values(folder, layout.partitions)
                 values = cache[folder]

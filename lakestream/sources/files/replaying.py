@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from lakestream.checkpoint.history import file_outcomes
 from lakestream.errors import ConfigError, LakestreamError
+from lakestream.formats.archives import outer_key
 from lakestream.formats.base import InputFile
 from lakestream.sources.files import replay_body
 from lakestream.sources.files.fetch import Fetch
 from lakestream.sources.files.ledger_rows import values
+from lakestream.sources.files.members import Archives
 from lakestream.sources.files.replays import Replay, ReplayFile, ReplayLog, replay_key
 
 if TYPE_CHECKING:
@@ -103,12 +105,15 @@ class Replayer:
         _, key = place
         failure: LakestreamError | None = None
         if info is not None:
-            file = InputFile(0, info, self._store.uri_of(key))
-            fetch = Fetch(self._store, self._format, ignore_missing=True, reuse={})
-            chunk = next(fetch.chunks([file]))
-            failure = chunk.failure
-            if failure is None:
-                return replay_body.header_of(self._format, bytes(chunk.data))
+            file = InputFile(0, info, self._store.uri_of(info.key))
+            archives = Archives(opened=info.key != key)
+            fetch = Fetch(
+                self._store, self._format, ignore_missing=True, reuse={}, archives=archives
+            )
+            for chunk in fetch.chunks([file]):
+                failure = chunk.failure
+                if failure is None and chunk.file.info.key == key:
+                    return replay_body.header_of(self._format, bytes(chunk.data))
         raise ConfigError(
             "the header of the records' file is gone: it was removed or overwritten",
             where=self._store.uri_of(key),
@@ -117,14 +122,17 @@ class Replayer:
 
     def _versions(self, records: Records) -> dict[tuple[int, str], ObjectInfo | None]:
         """Give the version of each file that its batch read."""
+        stored: dict[tuple[int, str], list[tuple[int, str]]] = {}
+        for batch, key in records:
+            stored.setdefault((batch, outer_key(key)), []).append((batch, key))
         seqs: dict[int, tuple[int, str]] = {}
         for rows in file_outcomes(self._context.log, start=min(batch for batch, _ in records)):
             columns = (values(rows, name) for name in ("batch_id", "key", "seq"))
             for batch, key, seq in zip(*columns, strict=True):
-                if (batch, key) in records:
+                if (batch, key) in stored:
                     seqs[seq] = (batch, key)
         found: dict[tuple[int, str], ObjectInfo | None] = dict.fromkeys(records)
         for seq, place in seqs.items():
             for each in self._ledger.files(seq - 1, seq):
-                found[place] = each.info
+                found.update(dict.fromkeys(stored[place], each.info))
         return found

@@ -25,6 +25,7 @@ from lakestream.errors import (
     ObjectChangedError,
     StorageUnavailableError,
 )
+from lakestream.formats.archives import SEPARATOR, member_uri, outer_key
 from lakestream.sources.files.ledger_rows import Candidate, microseconds
 from lakestream.storage.base import LogStore, ObjectInfo, ReadStore
 
@@ -190,7 +191,10 @@ class ReplayStore:
 
     def uri_of(self, key: str) -> str:
         """Give the file that landed: where a replayed record came from."""
-        return self._inner.uri_of(landed_key(key))
+        landed = landed_key(key)
+        if (archive := outer_key(landed)) == landed:
+            return self._inner.uri_of(landed)
+        return member_uri(self._inner.uri_of(archive), landed[len(archive) + len(SEPARATOR) :])
 
     def list(
         self, prefix: str = "", *, start_after: str | None = None, parallelism: int = 1

@@ -12,9 +12,11 @@ from lakestream.errors import (
     ObjectChangedError,
     ObjectNotFoundError,
 )
-from lakestream.formats.base import Fit, Format, Sample
+from lakestream.formats.base import Fit, Format, InputFile, Sample
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES
+from lakestream.sources.files.fetch import Fetch
+from lakestream.sources.files.members import Archives
 from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.storage.base import ObjectInfo, ReadStore
 
@@ -33,6 +35,7 @@ class Sampler:
         store: Where from.
         reader: The format, which says whether it needs whole and decompressed files.
         limits: How many files, and how much of them.
+        archives: Which files are archives, and what of them is read.
 
     Attributes:
         kept: Bytes of whole files by version, as stored, for the first batch's reads.
@@ -40,8 +43,11 @@ class Sampler:
         has_content: Whether one of them is not empty.
     """
 
-    def __init__(self, store: ReadStore, reader: Format, limits: SampleLimits) -> None:
+    def __init__(
+        self, store: ReadStore, reader: Format, limits: SampleLimits, archives: Archives
+    ) -> None:
         self._limits = limits
+        self._archives = archives
         self._store = store
         self._format = reader
         self.kept: dict[ObjectInfo, bytes] = {}
@@ -85,7 +91,9 @@ class Sampler:
 
     def _end(self, info: ObjectInfo) -> int:
         """Give how much of a file is read."""
-        return info.size_bytes if self._format.whole_files else min(info.size_bytes, _HEAD_BYTES)
+        if self._format.whole_files and self._archives.kind(info.key) is None:
+            return info.size_bytes
+        return min(info.size_bytes, _HEAD_BYTES)
 
     def samples(self, chosen: list[ObjectInfo]) -> Iterator[Sample]:
         """Read the chosen files' beginnings. Files that are gone or damaged are passed over.
@@ -93,6 +101,8 @@ class Sampler:
         Raises:
             AccessDeniedError, StorageUnavailableError.
         """
+        archives = [each for each in chosen if self._archives.kind(each.key) is not None]
+        chosen = [each for each in chosen if self._archives.kind(each.key) is None]
         small = [each for each in chosen if each.size_bytes <= _HEAD_BYTES]
         fetched = self._store.get_many(small, max_buffered_bytes=_BUFFERED_BYTES)
         for info, data in zip(small, fetched, strict=True):
@@ -102,6 +112,24 @@ class Sampler:
         for info in chosen:
             if info.size_bytes > _HEAD_BYTES:
                 yield from self._sample(info, self._head(info), whole=self._format.whole_files)
+        for info in archives:
+            yield from self._members(info)
+
+    def _members(self, info: ObjectInfo) -> Iterator[Sample]:
+        """Read an archive's first members, as far as they can be read; of a big one its start."""
+        fetch = Fetch(
+            self._store, self._format, ignore_missing=True, reuse={}, archives=self._archives
+        )
+        chunks = fetch.chunks([InputFile(0, info, self._store.uri_of(info.key))])
+        taken = 0
+        for chunk in chunks:
+            if chunk.failure is not None:
+                return
+            taken += len(chunk.data)
+            if chunk.data:
+                yield Sample(chunk.file.uri, chunk.data, chunk.last)
+            if not chunk.last or taken >= _DECOMPRESSED_BYTES:
+                return
 
     def _head(self, info: ObjectInfo) -> bytes | LakestreamError:
         try:
