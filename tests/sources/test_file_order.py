@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.files_source import FilesPipe
+from support.listed_place import Place, small_pages, stopped
 
 from lakestream.errors import StorageUnavailableError
 from lakestream.sources.base import ReadLimit
@@ -94,6 +95,21 @@ def test_discovery_when_cut_by_its_time_then_records_nothing_until_it_was_whole(
     reader.discover(time_budget_s=600.0)
     assert reader.backlog(reader.initial()).complete
     assert known(reader) == BY_KEY
+
+
+@pytest.mark.parametrize("incremental", [False, True, "auto"])
+@pytest.mark.parametrize("options", [{"order_by": "key"}, {"include_existing_files": False}])
+def test_discovery_when_it_may_not_be_cut_then_leaves_no_place_to_go_on_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, incremental: object, options: dict[str, Any]
+) -> None:
+    """Else a sensor would leave the place to its next tick for ever, and ask for no run."""
+    small_pages(monkeypatch)
+    place = Place(tmp_path, use_incremental_listing=incremental, **options)
+    place.put(*"abcdefg")
+    assert stopped(place.tick()) == (False, None)
+    assert place.state() is None
+    reader = look(place)
+    assert (known(reader), stopped(reader)) == ([*"abcdefg"], (True, None))
 
 
 def test_discovery_when_broken_off_between_entries_then_the_rest_follows_once(

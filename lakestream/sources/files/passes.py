@@ -137,6 +137,7 @@ class Passes:
         self._filters = filters
         self._policy = policy
         self._known: ListingState | None = None
+        self._can_be_cut = False
         self._actions = 0
         self._late = 0
         self._kind = "whole"
@@ -155,7 +156,7 @@ class Passes:
             purpose: Why the place is listed.
             actions: Decisions about single files until now: what was forgotten may lie anywhere.
         """
-        can_be_cut = can_be_cut and in_order
+        self._can_be_cut = can_be_cut = can_be_cut and in_order
         has_positions = in_order and self._policy.incremental is not False
         self._actions = actions
         self._known = self._load(last_seq) if can_be_cut or has_positions else None
@@ -189,7 +190,7 @@ class Passes:
             self._tell(look)
             if old.cut is not None or not self._is_same(old.position, found):
                 self._log.append(ListingState(self._filters, last_seq, position=found))
-        elif look.is_in_order and (cut := look.so_far).after:
+        elif self._can_be_cut and look.is_in_order and (cut := look.so_far).after:
             self._log.append(ListingState(self._filters, last_seq, cut, old.position))
             self.stopped_at = cut.after
 
