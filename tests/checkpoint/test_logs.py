@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from support.volume import examples
 
 from lakestream.checkpoint import commit_log, epochs, metadata, offset_log
 from lakestream.checkpoint.commit_log import CommitEntry, CommitLog
@@ -153,7 +154,7 @@ def test_entry_when_any_bit_flips_is_never_another_value(data: bytes, read, whol
 _texts = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(
     name=_texts.filter(bool),
     conf=st.dictionaries(_texts.map("spark.".__add__), _texts, max_size=3),

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.format_runs import Decoded, chunks_of, decode, plan_of, sample_of
+from support.volume import examples
 
 from lakestream.errors import BadFileError, ConfigError, SchemaInferenceError
 from lakestream.formats import avro_container
@@ -315,7 +316,7 @@ SOUND = avro(
 PLAN = plan_of(AvroFormat().infer([sample_of(SOUND)], infer_types=True))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.integers(0, 2**32))
 def test_avro_damaged_anywhere_fails_as_a_file_or_reads(seed: int) -> None:
     dice = random.Random(seed)  # noqa: S311 - repeatable, not secret

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.format_runs import Decoded, decode, plan_of, sample_of
+from support.volume import examples
 
 from lakestream.errors import (
     BadFileError,
@@ -86,7 +87,7 @@ OPTIONS: list[dict[str, Any]] = [
 ]
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(
     files=st.lists(st.one_of(LINES, GOOD_LINES), min_size=1, max_size=3),
     options=st.sampled_from(OPTIONS),
@@ -116,7 +117,7 @@ def test_csv_quote_behind_ignored_white_space_opens_a_field() -> None:
     assert [each.code for each in found.bad] == ["text_after_quote"]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(files=st.lists(st.one_of(LINES, GOOD_LINES), min_size=1, max_size=2),
        options=st.sampled_from(OPTIONS), step=st.integers(1, 9))  # fmt: skip
 def test_csv_chunk_borders_change_nothing(
@@ -128,7 +129,7 @@ def test_csv_chunk_borders_change_nothing(
     assert dump(decode(form, encoded, plan)) == dump(decode(form, encoded, plan, step=step))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     rows=st.lists(st.lists(st.text("aé \"',\n\\x", max_size=6), min_size=3, max_size=3)),
     options=st.sampled_from([{"escape": '"'}, {"escape": None}]),

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.volume import examples
 
 from lakestream.formats.csv_casts import column_kind, typed_column
 from lakestream.formats.csv_values import ValueRules, kind_of, merged_kind, value_of
@@ -53,7 +54,7 @@ def same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(
     texts=st.one_of(
         *(st.lists(each, min_size=1, max_size=6) for each in (NUMBERS, TIMES, MOMENTS, ODD, TEXTS))

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.format_runs import Decoded, input_file, plan_of
+from support.volume import examples
 
 from lakestream.formats.base import FileChunk, FileOutcome, Fit, Outcomes, Sample
 from lakestream.formats.json import JsonFormat
@@ -137,7 +138,7 @@ def decoded(schema: t.Struct, contents: Sequence[bytes], fits: Sequence[Fit | No
     return rows, found.outcomes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(files())
 def test_decode_when_told_that_samples_fit_then_finds_the_same(contents: list[bytes]) -> None:
     schema, samples = inferred(*contents)

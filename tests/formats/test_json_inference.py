@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.format_runs import decode, plan_of, sample_of
+from support.volume import examples
 
 from lakestream.errors import SchemaInferenceError, SchemaRejectedError
 from lakestream.formats import json_infer
@@ -117,7 +118,7 @@ _json = st.recursive(
 _records = st.lists(st.dictionaries(st.sampled_from("abcdAB"), _json, max_size=4), min_size=1)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(_records)
 def test_inference_with_the_validator_finds_what_walking_finds(records: list[Any]) -> None:
     sample = sample_of(b"\n".join(json.dumps(record).encode() for record in records))
@@ -127,7 +128,7 @@ def test_inference_with_the_validator_finds_what_walking_finds(records: list[Any
         assert JsonFormat().infer([sample], infer_types=True) == found
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(_records)
 def test_inferred_schema_when_read_with_rescues_only_other_spellings(records: list[Any]) -> None:
     data = b"\n".join(json.dumps(record).encode() for record in records)

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 from support.format_runs import Decoded, decode, plan_of
+from support.volume import examples
 
 from lakestream.formats.base import DecodePlan
 from lakestream.formats.json import JsonFormat
@@ -146,7 +147,7 @@ def _facts(found: Decoded) -> tuple[Any, ...]:
     return repr(found.rows), found.files, found.outcomes
 
 
-@settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(250), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_cases(), st.sampled_from([1, 7, 64, None]))
 @example((plan_of("a MAP<STRING, INT>"), {"x": b'{"a":{"k":1,"k":2}}'}), None)
 @example((plan_of("a INT"), {"x": b'{"a":\n1}\n{} {}\n'}), None)
@@ -167,7 +168,7 @@ def test_paths_when_given_the_same_input_agree(
         assert _facts(decode(JsonFormat(), files, plan)) == usual
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(_cases())
 def test_records_when_decoded_end_in_exactly_one_place(
     case: tuple[DecodePlan, dict[str, bytes]],

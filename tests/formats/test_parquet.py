@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.format_runs import Decoded, decode, plan_of, sample_of
+from support.volume import examples
 
 from lakestream.errors import BadFileError, NewColumnsError, SchemaInferenceError
 from lakestream.formats.lazy_pyarrow import arrow_type
@@ -81,7 +82,7 @@ def values_of(kind: Any) -> st.SearchStrategy[Any]:
     return st.sampled_from(VALUES[kind])
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data(), kind=TYPES, rows=st.integers(1, 7), group=st.integers(1, 7))
 def test_parquet_of_own_schema_reads_as_pyarrow_reads(
     data: Any, kind: Any, rows: int, group: int
@@ -100,7 +101,7 @@ def test_parquet_of_own_schema_reads_as_pyarrow_reads(
     assert rescued(found) == [None] * rows
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(data=st.data(), kind=TYPES, wanted=TYPES, rows=st.integers(1, 5))
 def test_parquet_of_another_schema_loses_no_value(
     data: Any, kind: Any, wanted: Any, rows: int
@@ -116,7 +117,7 @@ def test_parquet_of_another_schema_loses_no_value(
             assert (kept is None) == (text is not None)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(place=st.integers(0, 10**6), width=st.integers(1, 8), mask=st.integers(1, 255),
        cut=st.booleans())  # fmt: skip
 def test_parquet_damaged_anywhere_fails_as_a_file_or_reads(

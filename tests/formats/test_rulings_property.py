@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from support.rulings import csv_files, csv_values, json_files, json_options, json_values
 from support.rulings.model import File, Group
 from support.rulings.runs import PATHS, Finding, alone, format_of, infer, plan_for, reused
+from support.volume import examples
 
 from lakestream.errors import SchemaInferenceError, SchemaRejectedError
 from lakestream.formats.csv_dialect import BACK_TO_DELIMITER, UNESCAPED_QUOTES
@@ -78,7 +79,7 @@ def _agree(found: dict[str, Finding]) -> None:
     assert {path: each for path, each in found.items() if each != usual} == {}, usual
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_files("json"), st.sampled_from(SCHEMAS["json"]), st.booleans())
 def test_p6_p7_json_when_near_a_ruling_then_all_paths_agree(
     data: bytes, schema: str, lenient: Any
@@ -86,7 +87,7 @@ def test_p6_p7_json_when_near_a_ruling_then_all_paths_agree(
     _agree(_runs("json", data, schema, **(LENIENT if lenient else {})))
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_near("json"), st.sampled_from(SCHEMAS["json"]))
 def test_p6_json_record_when_strict_then_the_same_with_every_option(
     line: bytes, schema: str
@@ -97,7 +98,7 @@ def test_p6_json_record_when_strict_then_the_same_with_every_option(
     assert lenient == strict or strict[0].bad
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(150), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     _files("csv"),
     st.sampled_from(SCHEMAS["csv"]),
@@ -116,7 +117,7 @@ def test_p6_p7_csv_when_near_a_ruling_then_all_paths_agree(
     )  # fmt: skip
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.sampled_from(["json", "csv"]).flatmap(lambda name: st.tuples(st.just(name), _files(name)))
 )
@@ -146,7 +147,7 @@ def _is_record(line: bytes) -> bool:
     return isinstance(value, dict)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(400), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(_near("json").filter(lambda line: line.count(b"[") < MAX_DEPTH), max_size=6))
 def test_p6_json_line_when_another_reader_takes_it_then_it_is_a_record(lines: list[bytes]) -> None:
     data = b"\n".join([b'{"a":1}', *lines])

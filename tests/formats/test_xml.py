@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from support.format_runs import decode, plan_of
 from support.rulings.model import Bad, Fails, Outcome, Row
 from support.rulings.runs import Finding, alone, expected, infer, plan_for
+from support.volume import examples
 
 from lakestream.errors import BadRecordError, ConfigError, NewColumnsError, SchemaInferenceError
 from lakestream.formats.xml import XmlFormat
@@ -407,7 +408,7 @@ def elements(draw: st.DrawFn, depth: int = 0) -> ET.Element:
     return element
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.lists(elements(), max_size=4), st.data())
 def test_rows_when_another_parser_reads_the_file_then_the_same(
     found: list[ET.Element], data: st.DataObject

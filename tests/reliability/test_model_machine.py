@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 from support.model_machine import LakeMachine
+from support.volume import at_volume
 
 from lakestream.sinks.delta import DeltaSink
 
@@ -18,7 +19,9 @@ KINDS: Final = (
     "throttled store", "vacuum",
 )  # fmt: skip
 #: How many histories a push plays; `make soak` plays more.
-HISTORIES: Final = int(os.environ.get("LAKESTREAM_MODEL_HISTORIES", "80"))
+HISTORIES: Final = int(
+    os.environ.get("LAKESTREAM_MODEL_HISTORIES", at_volume(push=50, nightly=500))
+)
 SETTINGS: Final = settings(
     max_examples=HISTORIES,
     stateful_step_count=25,

@@ -9,6 +9,7 @@ import pyarrow as pa
 from arro3.core import RecordBatchReader
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.volume import examples
 
 import lakestream.functions as F  # noqa: N812 - PySpark's habit
 from lakestream.plan import types as t
@@ -156,7 +157,7 @@ def values_of(rows, names):
     return [tuple(row[name] for name in names) for row in rows]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(plans(), ROWS, st.integers(1, 4))
 def test_plan_when_random_then_rows_and_types_are_those_of_a_naive_evaluation(plan, rows, size):
     stream, kinds, evaluate = plan

@@ -16,6 +16,8 @@ _T = TypeVar("_T")
 
 VARIABLE: Final = "LAKESTREAM_TEST_VOLUME"
 SEED_VARIABLE: Final = "LAKESTREAM_TEST_SEED"
+#: Examples of a property that a push draws at least.
+_FEWEST: Final = 30
 VOLUMES: Final = ("push", "nightly")
 VOLUME: Final = os.environ.get(VARIABLE, "push")
 NIGHTLY: Final = VOLUME == "nightly"
@@ -28,6 +30,19 @@ SEED: Final = int(os.environ.setdefault(SEED_VARIABLE, f"{random.SystemRandom().
 def at_volume(*, push: int, nightly: int) -> int:
     """Give how many there are to be: of files, histories, or examples of a property."""
     return nightly if NIGHTLY else push
+
+
+def examples(nightly: int) -> int:
+    """Give how many examples of a property are drawn: a fifth of them for a push."""
+    return at_volume(push=min(nightly, max(_FEWEST, nightly // 5)), nightly=nightly)
+
+
+def pytest_configure() -> None:
+    """Let properties that say no number draw what the volume is; the clock decides nothing."""
+    from hypothesis import settings
+
+    settings.register_profile(VOLUME, max_examples=examples(100), deadline=None)
+    settings.load_profile(VOLUME)
 
 
 def pytest_report_header() -> str:

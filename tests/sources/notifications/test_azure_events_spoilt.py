@@ -10,9 +10,10 @@ import pytest
 from support.azure_events import AzureLake, event
 from support.azurite import AzuriteServer
 from support.event_pipeline import EventPipeline
+from support.volume import at_volume
 
 ROUNDS = 5
-ROUND = 40
+ROUND = at_volume(push=20, nightly=60)
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def test_d3_azure_events_when_spoilt_and_runs_killed_then_each_file_is_read_once
     for number in range(ROUNDS):
         pipeline.land(ROUND)
         if number in kills:
-            pipeline.run_killed(*kills[number], max_files=20)
+            pipeline.run_killed(*kills[number], max_files=ROUND // 2)
         else:
             pipeline.table(fetch_parallelism=2).run()
     pipeline.land(0)  # what was late

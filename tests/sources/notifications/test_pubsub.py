@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from support.event_pipeline import EventPipeline
 from support.gcs_events import GcsLake, attributes, message
+from support.volume import at_volume
 
 import lakestream as ls
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
@@ -19,6 +20,7 @@ from lakestream.sources.files.notifications.google_login import credentials_of
 from lakestream.sources.files.notifications.pubsub import OpenedSubscription, PubSubSubscription
 from lakestream.storage.options import StorageOptions
 
+ROUND = at_volume(push=20, nightly=60)
 NAME = "projects/tests/subscriptions/orders"
 
 
@@ -86,9 +88,9 @@ def test_d3_gcs_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
     pipeline.table().run()
     kills = {1: ("recorded", 1), 2: ("sink_commit", 2), 3: ("received", 1)}
     for number in range(5):
-        pipeline.land(40)
+        pipeline.land(ROUND)
         if number in kills:
-            pipeline.run_killed(*kills[number], max_files=20)
+            pipeline.run_killed(*kills[number], max_files=ROUND // 2)
         else:
             pipeline.table(fetch_parallelism=2).run()
     pipeline.land(0)  # what was late
