@@ -67,10 +67,10 @@ def starts(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     real = ObjectReadStore.list
 
     def listed(
-        self: ObjectReadStore, prefix: str = "", *, start_after: str | None = None
+        self: ObjectReadStore, prefix: str = "", *, start_after: str | None = None, **told: int
     ) -> Iterator[RecordBatch]:
         found.append(start_after)
-        return real(self, prefix, start_after=start_after)
+        return real(self, prefix, start_after=start_after, **told)
 
     monkeypatch.setattr(ObjectReadStore, "list", listed)
     return found

@@ -77,10 +77,10 @@ def test_discovery_when_it_is_gone_on_with_asks_only_for_what_lies_behind(
     real = ObjectReadStore.list
 
     def listed(
-        self: ObjectReadStore, prefix: str = "", *, start_after: str | None = None
+        self: ObjectReadStore, prefix: str = "", *, start_after: str | None = None, **told: int
     ) -> Iterator[RecordBatch]:
         asked.append(start_after)
-        return real(self, prefix, start_after=start_after)
+        return real(self, prefix, start_after=start_after, **told)
 
     monkeypatch.setattr(ObjectReadStore, "list", listed)
     place.put("a", "b", "c")
