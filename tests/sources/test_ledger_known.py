@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -96,3 +98,27 @@ def test_text_of_names_when_packed_then_what_they_share_is_left_out() -> None:
     pack = Pack([f"landing/part-{at}.json" for at in range(6)])
     assert pack._texts == ["\n0\n1\n2\n", "\n3\n4\n5\n"]
     assert Pack(["a.json", "b.csv", "c.json"])._texts == ["\na.json\nb.csv\nc.json\n"]
+
+
+@pytest.mark.parametrize(("shape", "most"), [("ordered", 12), ("random", 60)])
+def test_d9_known_files_when_very_many_then_each_takes_few_bytes(
+    monkeypatch: pytest.MonkeyPatch, shape: str, most: int
+) -> None:
+    monkeypatch.setattr(known, "PACK_NAMES", 16_384)
+    monkeypatch.setattr(known, "_BLOCK_NAMES", 256)
+    stride = {"ordered": 1, "random": 0x9E3779B97F4A7C15F39CC0605CEDC835}[shape]
+    found = KnownFiles()
+    tracemalloc.start()
+    try:
+        for first in range(0, 65_536, 4_096):
+            found.add([_part(at * stride) for at in range(first, first + 4_096)])
+        held = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert held / len(found) < most
+    wanted = [0, 30_000, 65_535, 65_536, -1]
+    assert found.absent([_part(at * stride) for at in wanted]) == [3, 4]
+
+
+def _part(number: int) -> str:
+    return f"landing/part-{number % 2**128:032x}.json"
