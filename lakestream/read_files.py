@@ -251,9 +251,11 @@ def read_files(
             file of more than 1 MB only the beginning counts and is read, where the format can do
             with that.
         schema_evolution: What an unknown column does. ``add_new_columns`` adds it within the
-            batch (the default when the schema is inferred); ``rescue`` keeps its values in the
-            rescued data column; ``fail_on_new_columns`` stops; ``none`` leaves it out, or
-            rescues it if there is a rescued data column (the default with ``schema``).
+            batch (the default when the schema is inferred);
+            ``add_new_columns_with_type_widening`` does so, too, and makes a column wider for a
+            value that needs it, where the table has ``widening="rewrite"``; ``rescue`` keeps its
+            values in the rescued data column; ``fail_on_new_columns`` stops; ``none`` leaves it
+            out, or rescues it if there is a rescued data column (the default with ``schema``).
         rescued_data_column: Name of the string column for values that do not fit. By default
             ``_rescued_data`` when the schema is inferred, and none with ``schema``.
         include_existing_files: False ignores what is there before the first start. Looked at

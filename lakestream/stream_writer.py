@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from lakestream.stream import Stream
 
 _WHERE: Final = "writeStream"
-_OPTIONS: Final = ("checkpointLocation", "mergeSchema", "path")
+_OPTIONS: Final = ("checkpointLocation", "mergeSchema", "path", "widening")
 #: Where no trigger is given: Spark looks again at once, which would list the input all the time.
 _USUAL_INTERVAL: Final = "500 milliseconds"
 _INSTEAD: Final = {
@@ -80,8 +80,8 @@ class DataStreamWriter:
         """Set an option, whatever its case; None takes it back.
 
         ``checkpointLocation`` (``<table>/_lakestream`` by default), ``path``, ``mergeSchema``
-        (only true: the table always gets the stream's columns), and storage options under
-        object_store's names.
+        (only true: the table always gets the stream's columns), ``widening`` (as
+        ``streaming_table`` has it), and storage options under object_store's names.
 
         Raises:
             UnknownOptionError, UnsupportedOptionError: Another one.
@@ -174,12 +174,14 @@ class DataStreamWriter:
         rest.pop("mergeSchema", None)
         target = _one_path(path, rest.pop("path", None))
         mode: Any = self._output_mode  # checked by the decorator
+        widening: Any = rest.pop("widening", None)  # likewise
         declare = streaming_table(
             target,
             name=self._name or _name_of(target),
             partition_by=self._partition_by,
             checkpoint=rest.pop("checkpointLocation", None),
             output_mode=mode,
+            widening=widening,
             storage_options=rest,
         )
         return declare(lambda: self._stream).start(self._trigger)

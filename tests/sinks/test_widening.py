@@ -505,3 +505,20 @@ def test_new_file_when_its_writer_fails_then_nothing_is_left(tmp_path: Path) -> 
         write()
 
     assert not list((tmp_path / "t").rglob("*.parquet"))
+
+
+def test_deltalake_when_a_table_has_the_feature_of_wider_types_then_it_does_not_write_it(
+    path: Path,
+) -> None:
+    """Why the files are rewritten: what Spark does about a wider type cannot be had here."""
+    write_deltalake(path, pa.table({"a": pa.array([1], pa.int32())}))
+    entry = path / "_delta_log/00000000000000000000.json"
+    lines = entry.read_text().splitlines()
+    features = '"readerFeatures":["typeWidening"],"writerFeatures":["typeWidening"]'
+    protocol = f'{{"protocol":{{"minReaderVersion":3,"minWriterVersion":7,{features}}}}}'
+    entry.write_text("\n".join(protocol if '"protocol"' in each else each for each in lines))
+
+    with pytest.raises(Exception, match=r"(?i)typeWidening"):
+        write_deltalake(DeltaTable(path), pa.table({"a": pa.array([1], pa.int32())}), mode="append")
+    with pytest.raises(Exception, match=r"(?i)unsupported|feature|typeWidening"):
+        DeltaTable(path).to_pyarrow_table()

@@ -181,3 +181,24 @@ def test_path_when_never_or_twice_then_said(landing: Path) -> None:
         writer(landing).option("path", "/a").start("/b")
     with pytest.raises(ConfigError, match="there is no path"):
         writer(landing).option("path", "/a").option("PATH", None).start()
+
+
+def test_option_widening_when_columns_become_wider_then_so_does_the_table(tmp_path: Path) -> None:
+    folder, table = tmp_path / "landing", tmp_path / "table"
+    folder.mkdir()
+    for name, number in (("a", "1"), ("b", "3000000000")):
+        (folder / f"{name}.csv").write_text(f"id\n{number}\n")
+        stream = (
+            spark.readStream.format("cloudFiles")
+            .option("cloudFiles.format", "csv")
+            .option("cloudFiles.inferColumnTypes", "true")
+            .option("cloudFiles.schemaEvolutionMode", "addNewColumnsWithTypeWidening")
+            .option("cloudFiles.schemaLocation", str(tmp_path / "schemas"))
+            .load(str(folder))
+        )
+        writer = stream.writeStream.trigger(availableNow=True).option("widening", "rewrite")
+        writer.start(str(table)).awaitTermination(60)
+
+    assert [row["id"] for row in rows(table)] == [1, 3_000_000_000]
+    with pytest.raises(ConfigError, match="there is no widening 'yes'"):
+        writer.option("widening", "yes").start(str(table))
