@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from lakestream.query.admin import ResetReport
     from lakestream.query.overview import TableStatus
     from lakestream.query.progress import QueryProgress
+    from lakestream.sources.files.notifications.checking import QueueCheck
     from lakestream.sql.scope import Origin
 
 OutputMode = Literal["append", "update", "complete"]
@@ -250,6 +251,23 @@ class StreamingTable(TableFiles):
         from lakestream.query import overview
 
         return overview.validate(self.definition, SYSTEM_CLOCK)
+
+    def check_queues(self) -> Sequence[QueueCheck]:
+        """Ask the queues that tell of new files about themselves; takes no message.
+
+        Returns:
+            For each queue what its service tells, and what is to be seen to, with stable codes.
+
+        Raises:
+            ConfigError: The service's library is not installed, or a queue's name is none.
+            QueueRefusedError: There is no such queue, or the credentials do not open it.
+            QueueUnavailableError: A queue did not answer.
+        """
+        from lakestream.sources.files.description import FilesDescription
+        from lakestream.sources.files.notifications.checking import check_queue
+
+        files = [each for each in self.sources if isinstance(each, FilesDescription)]
+        return [found for found in map(check_queue, files) if found is not None]
 
     def preview(self, n: int = 20) -> pa.Table:
         """Give the first rows that a first run would write; writes nothing."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 from rich.markup import escape
 
+from lakestream.cli.checking import check_table, print_checks
 from lakestream.cli.file_verbs import FileVerb, decide, print_decided, print_expiring
 from lakestream.cli.notification_verbs import app as notification_verbs
 from lakestream.cli.output import (
@@ -126,29 +127,13 @@ def run_table(
 
 @app.command()
 def check(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
-    """Check declarations against their input; write nothing."""
-    failed = False
-    results: list[dict[str, object]] = []
-    for table in load_tables(target):
-        try:
-            schema = table.validate()
-        except LakestreamError as error:
-            failed = True
-            results.append({"table": table.name, "ok": False, "error": str(error)})
-        else:
-            results.append({"table": table.name, "ok": True, "schema": schema_ddl(schema)})
+    """Check declarations against their input, and ask their queues; write and take nothing."""
+    results = [check_table(table) for table in load_tables(target)]
     if as_json:
         print_json(results)
     else:
-        for result in results:
-            mark = "[green]ok[/]" if result["ok"] else "[red]error[/]"
-            text = escape(str(result.get("schema") or result.get("error")))
-            OUT.print(
-                f"{mark} [bold]{escape(str(result['table']))}[/]: {text}",
-                highlight=False,
-                soft_wrap=True,
-            )
-    raise typer.Exit(1 if failed else 0)
+        print_checks(results)
+    raise typer.Exit(0 if all(each["ok"] for each in results) else 1)
 
 
 @app.command()

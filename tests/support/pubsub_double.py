@@ -57,6 +57,7 @@ class Service:
     described: dict[str, dict[str, Any]] = field(default_factory=dict)
     policies: dict[str, dict[str, Any]] = field(default_factory=dict)
     subscriptions: dict[str, _Subscription] = field(default_factory=dict)
+    allowed: list[str] = field(default_factory=list)
     published: int = 0
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -79,6 +80,8 @@ class Service:
                 return self._delete(name, known)
             case "GET", "getIamPolicy":
                 return 200, self.policies.get(name, {"etag": "0"})
+            case "POST", "testIamPermissions":
+                return 200, {"permissions": self.allowed}
             case "POST", "setIamPolicy":
                 return self._allow(name, body["policy"])
             case "POST", "publish":

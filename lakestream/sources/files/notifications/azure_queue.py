@@ -13,7 +13,7 @@ import msgspec
 
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
 from lakestream.sources.files.notifications.azure_account import account_url, credential_of
-from lakestream.sources.files.notifications.base import Event, Message, Poison
+from lakestream.sources.files.notifications.base import Event, Message, Poison, QueueFacts
 from lakestream.sources.files.notifications.event_grid import events_of
 from lakestream.storage.location import EnvPath, display, resolve
 
@@ -207,6 +207,19 @@ class OpenedAzureQueue:
         """Tell about how many messages are on the queue, hidden ones too. Cost: one request."""
         with self._mapped():
             return self._client.get_queue_properties().approximate_message_count
+
+    def facts(self) -> QueueFacts:
+        """Tell what is on the queue, hidden or not. Cost: one request, and one for the poison's."""
+        with self._mapped():
+            count = self._client.get_queue_properties().approximate_message_count
+            if self._poison is not None:
+                self._poison.get_queue_properties()
+        has_poison = self._poison is not None
+        return QueueFacts(
+            waiting=count,
+            deliveries=_DELIVERIES if has_poison else None,
+            has_dead_letters=has_poison,
+        )
 
     def close(self) -> None:
         """Close the clients' connections."""

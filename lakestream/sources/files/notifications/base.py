@@ -88,6 +88,30 @@ class Poison(msgspec.Struct, frozen=True):
 Event = FileEvent | FolderEvent | Ignored | Poison
 
 
+class QueueFacts(msgspec.Struct, frozen=True):
+    """What a service tells of a queue; None is what it does not tell.
+
+    Args:
+        waiting: About how many messages wait; with ``taken`` where the service counts them so.
+        taken: About how many are hidden because somebody received them.
+        lease_s: For how long a message is hidden where the receiver does not say.
+        retention_s: For how long a message is kept.
+        deliveries: After how many a message goes to the dead-letter queue.
+        has_dead_letters: Whether there is a dead-letter queue.
+        expires: Whether the service removes a queue that nobody asks.
+        broken: Why it gives no messages, if it gives none.
+    """
+
+    waiting: int | None = None
+    taken: int | None = None
+    lease_s: int | None = None
+    retention_s: int | None = None
+    deliveries: int | None = None
+    has_dead_letters: bool | None = None
+    expires: bool | None = None
+    broken: tuple[str, ...] = ()
+
+
 class OpenedQueue(Protocol):
     """A queue opened for one run. ``receive`` may be called by several threads at once.
 
@@ -137,6 +161,10 @@ class OpenedQueue(Protocol):
 
         The first call of a run: it also tells whether the queue can be reached.
         """
+        ...
+
+    def facts(self) -> QueueFacts:
+        """Tell how the queue is made and what waits in it; takes no message."""
         ...
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ import msgspec
 
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
-from lakestream.sources.files.notifications.base import Event, Message
+from lakestream.sources.files.notifications.base import Event, Message, QueueFacts
 from lakestream.sources.files.notifications.gcs_events import events_of
 from lakestream.sources.files.notifications.google_login import (
     credentials_of,
@@ -40,6 +40,7 @@ _NAME: Final = re.compile(
 )
 _TIMEOUT_S: Final = 30.0
 _DENIED: Final = 403
+_CONSUME: Final = "pubsub.subscriptions.consume"
 _REFUSING: Final = range(400, 500)
 #: 409 is ABORTED, 499 CANCELLED: of the moment.
 _BUSY: Final = frozenset({408, 409, 429, 499})
@@ -156,6 +157,23 @@ class OpenedSubscription:
                 self._refuse(reply)
         return None
 
+    def facts(self) -> QueueFacts:
+        """Tell how the subscription is made; its messages only Cloud Monitoring counts.
+
+        Whoever may only receive may not look at it, and is told whether it may receive.
+
+        Cost: one or two requests.
+        """
+        with self._mapped():
+            reply = self._session().get(self._url, timeout=_TIMEOUT_S)
+            if reply.status_code != _DENIED:
+                self._refuse(reply)
+                return _facts(reply.json())
+        allowed = self._post("testIamPermissions", {"permissions": [_CONSUME]})
+        if _CONSUME not in allowed.get("permissions", ()):
+            self._refuse(reply)
+        return QueueFacts()
+
     def close(self) -> None:
         """Close the sessions' connections."""
         with self._lock:
@@ -217,6 +235,26 @@ class OpenedSubscription:
             where=self._where,
             fix="files are found by listing until it answers",
         )
+
+
+def _facts(found: Any) -> QueueFacts:  # noqa: ANN401 - a tree of JSON
+    dead = found.get("deadLetterPolicy") or {}
+    broken = {
+        "its topic was removed": found.get("topic") == "_deleted-topic_",
+        "it is detached from its topic": found.get("detached"),
+        "it pushes them elsewhere": any(
+            found.get(name) for name in ("pushConfig", "bigqueryConfig", "cloudStorageConfig")
+        ),
+    }
+    retention = found.get("messageRetentionDuration")
+    return QueueFacts(
+        lease_s=found.get("ackDeadlineSeconds"),
+        retention_s=None if retention is None else int(float(retention.removesuffix("s"))),
+        deliveries=dead.get("maxDeliveryAttempts"),
+        has_dead_letters=bool(dead),
+        expires=found.get("expirationPolicy") != {},
+        broken=tuple(reason for reason, is_so in broken.items() if is_so),
+    )
 
 
 def _message(reply: Any) -> Message:  # noqa: ANN401 - a tree of JSON

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
-from lakestream.sources.files.notifications.base import Event, Message
+from lakestream.sources.files.notifications.base import Event, Message, QueueFacts
 from lakestream.sources.files.notifications.messages_s3 import events_of
 from lakestream.storage.location import EnvPath, display, resolve
 
@@ -148,6 +149,21 @@ class OpenedSqsQueue:
                 QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"]
             )
         return int(reply["Attributes"]["ApproximateNumberOfMessages"])
+
+    def facts(self) -> QueueFacts:
+        """Tell how the queue is made and what waits in it. Cost: one request."""
+        with self._mapped():
+            told = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=["All"])
+        found = told["Attributes"]
+        redrive = json.loads(found.get("RedrivePolicy", "{}"))
+        return QueueFacts(
+            waiting=int(found["ApproximateNumberOfMessages"]),
+            taken=int(found["ApproximateNumberOfMessagesNotVisible"]),
+            lease_s=int(found["VisibilityTimeout"]),
+            retention_s=int(found["MessageRetentionPeriod"]),
+            deliveries=int(redrive["maxReceiveCount"]) if redrive else None,
+            has_dead_letters=bool(redrive),
+        )
 
     def close(self) -> None:
         """Close the client's connections."""
