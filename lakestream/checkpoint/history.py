@@ -19,6 +19,7 @@ from lakestream.checkpoint.offset_log import OffsetLog
 from lakestream.checkpoint.parquet_bytes import decode, encode
 from lakestream.checkpoint.tiers import FAN_IN, Span, Tiers, widest_from
 from lakestream.errors import CheckpointCorruptError, ObjectNotFoundError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.storage.base import LogStore
 
 MERGED_FOLDER: Final = "batches/merged"
@@ -42,7 +43,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 FILES: Final = Kind(
     "files",
-    re.compile(r"files\.parquet"),
+    lazy_pattern(r"files\.parquet"),
     Schema(
         [
             *_BATCH_FIELDS,
@@ -59,7 +60,7 @@ FILES: Final = Kind(
 )
 QUARANTINE: Final = Kind(
     "quarantine",
-    re.compile(r"quarantine-\d+\.parquet"),
+    lazy_pattern(r"quarantine-\d+\.parquet"),
     Schema(
         [
             *_BATCH_FIELDS,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 from typing import Final
 
 from lakestream.checkpoint import epochs, history
@@ -12,9 +11,10 @@ from lakestream.checkpoint.commit_log import CommitLog
 from lakestream.checkpoint.offset_log import OffsetLog
 from lakestream.checkpoint.tiers import FAN_IN
 from lakestream.errors import ObjectNotFoundError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.storage.base import LogStore
 
-_ATTEMPT_KEY: Final = re.compile(r"batches/(\d+)-([^/]+)/.+")
+_ATTEMPT_KEY: Final = lazy_pattern(r"batches/(\d+)-([^/]+)/.+")
 #: The least that recovery and a paused run's own redo need.
 _LEAST: Final = 2
 

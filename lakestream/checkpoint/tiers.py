@@ -7,13 +7,13 @@ processes that merge at the same moment write the same bytes and either may win.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 import msgspec
 
 from lakestream.errors import ObjectNotFoundError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.storage.base import LogStore
 
 #: Entries that are merged into one.
@@ -22,7 +22,7 @@ FAN_IN: Final = 10
 WIDTH: Final = 20
 #: Entries that are larger together stay apart: a merge is done in memory.
 _MAX_MERGE_BYTES: Final = 64 * 2**20
-_NAME: Final = re.compile(r"(\d+)/(\d{20})-(\d{20})")
+_NAME: Final = lazy_pattern(r"(\d+)/(\d{20})-(\d{20})")
 
 Merge = Callable[[list[bytes]], bytes]
 

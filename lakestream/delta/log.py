@@ -6,7 +6,6 @@ back into Python from foreign threads. Source: the Delta protocol, "Delta Log En
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
@@ -17,6 +16,7 @@ import msgspec
 
 from lakestream.clock import from_epoch_ms
 from lakestream.errors import ObjectNotFoundError, PlanError, StorageError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.plan.types import Struct, from_json
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ CHECKPOINT_HINT: Final = f"{_FOLDER}/_last_checkpoint"
 #: Under our own part of ``commitInfo``: the columns to which a commit gave wider types.
 WIDENED: Final = "widened"
 _CONCURRENT: Final = 16
-_NAME: Final = re.compile(r"_delta_log/(\d{20})\.json")
+_NAME: Final = lazy_pattern(r"_delta_log/(\d{20})\.json")
 
 
 class UnreadableCommitError(StorageError):

@@ -23,6 +23,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Final
 
+from lakestream.lazy_pattern import lazy_pattern
+
 RAISE_ERROR: Final = "raise_error"
 STOP_AT_DELIMITER: Final = "stop_at_delimiter"
 STOP_AT_CLOSING_QUOTE: Final = "stop_at_closing_quote"
@@ -32,9 +34,9 @@ UNESCAPED_QUOTES: Final = (
     RAISE_ERROR, STOP_AT_DELIMITER, STOP_AT_CLOSING_QUOTE, BACK_TO_DELIMITER, SKIP_VALUE,
 )  # fmt: skip
 _WHITE: Final = "".join(map(chr, range(0x21)))
-_BLANK: Final = re.compile(rb"[\x00-\x20]*+\Z")
-_BLANK_LINE: Final = re.compile(rb"\n[\x00-\x09\x0b-\x20]*+(?:\n|\Z)")
-_FIRST_BLANK: Final = re.compile(rb"[\x00-\x09\x0b-\x20]*+(?:\n|\Z)")
+_BLANK: Final = lazy_pattern(rb"[\x00-\x20]*+\Z")
+_BLANK_LINE: Final = lazy_pattern(rb"\n[\x00-\x09\x0b-\x20]*+(?:\n|\Z)")
+_FIRST_BLANK: Final = lazy_pattern(rb"[\x00-\x09\x0b-\x20]*+(?:\n|\Z)")
 
 
 class MalformedRecordError(Exception):

@@ -19,7 +19,6 @@ number beyond the range into infinity, it is no value here: the text is rescued.
 
 from __future__ import annotations
 
-import re
 import struct
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -35,10 +34,11 @@ from lakestream.formats.json_scalars import (
     timestamp_text,
 )
 from lakestream.formats.zones import in_utc, zone_of
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.plan import types as t
 
-_INTEGER: Final = re.compile(r"[+-]?[0-9]+")
-_NUMBER: Final = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_INTEGER: Final = lazy_pattern(r"[+-]?[0-9]+")
+_NUMBER: Final = lazy_pattern(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _BITS: Final = {t.BYTE: 8, t.SHORT: 16, t.INT: 32, t.LONG: 64}
 #: Longer texts are no integer of ours; Python refuses to read very long ones at all.
 _MAX_DIGITS: Final = 400

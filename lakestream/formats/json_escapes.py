@@ -10,11 +10,13 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from lakestream.lazy_pattern import lazy_pattern
+
 _BACKSLASH: Final = b"\\"
 #: A first half whose bit 16 is set already: the pairs that come out wrong.
-_MISREAD: Final = re.compile(rb"\\u[dD][89abAB][4-7c-fC-F]")
+_MISREAD: Final = lazy_pattern(rb"\\u[dD][89abAB][4-7c-fC-F]")
 #: An escaped backslash is taken first, so that the ``u`` behind it starts no escape.
-_PAIR: Final = re.compile(rb"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
+_PAIR: Final = lazy_pattern(rb"\\\\|\\u([dD][89abAB][0-9a-fA-F]{2})\\u([dD][c-fC-F][0-9a-fA-F]{2})")
 
 
 def with_plain_pairs(data: bytes) -> bytes:

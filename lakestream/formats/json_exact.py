@@ -37,6 +37,7 @@ from lakestream.formats.json_validator import REFUSALS, Validator, has_decimals,
 from lakestream.formats.rescue import Rescued, rescued_data
 from lakestream.formats.schema import can_be_column, merge_types
 from lakestream.formats.zones import in_utc, zone_of
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.limits import MAX_DEPTH
 from lakestream.plan import types as t
 
@@ -50,7 +51,7 @@ MALFORMED: Final = "malformed_json"
 _NOT_NUMBERS: Final = (b'"', b"{", b"[", b"t", b"f")
 #: Inside arrays and maps nothing is rescued by its own name: the whole value is.
 _ITEM: Final = "element"
-_NESTING: Final = re.compile(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
+_NESTING: Final = lazy_pattern(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
 
 
 class BadLineError(Exception):

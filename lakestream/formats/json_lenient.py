@@ -12,7 +12,9 @@ from typing import Final
 
 import msgspec
 
-_TOKEN: Final = re.compile(
+from lakestream.lazy_pattern import lazy_pattern
+
+_TOKEN: Final = lazy_pattern(
     rb"""
       (?P<space>[ \t\r\n]++)
     | (?P<mark>[{}\[\],:])
@@ -23,10 +25,10 @@ _TOKEN: Final = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
-_NAME: Final = re.compile(rb"[\w$@#*+\-\x80-\xff]++")
-_LEADING_ZEROS: Final = re.compile(rb"\A(-?)0+(?=[0-9])")
+_NAME: Final = lazy_pattern(rb"[\w$@#*+\-\x80-\xff]++")
+_LEADING_ZEROS: Final = lazy_pattern(rb"\A(-?)0+(?=[0-9])")
 #: What in a text may need other words: an escape, a control character, a quote.
-_IN_TEXT: Final = re.compile(rb'\\(.)|[\x00-\x1f"]', re.DOTALL)
+_IN_TEXT: Final = lazy_pattern(rb'\\(.)|[\x00-\x1f"]', re.DOTALL)
 _ESCAPES: Final = frozenset(b'"\\/bfnrtu')
 _FIRST_PRINTABLE: Final = 0x20
 

@@ -13,16 +13,17 @@ from functools import lru_cache
 from typing import Final
 
 from lakestream.errors import ConfigError
+from lakestream.lazy_pattern import lazy_pattern
 
-_DATE: Final = re.compile(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})\s*", re.ASCII)
-_TIMESTAMP: Final = re.compile(
+_DATE: Final = lazy_pattern(r"\s*(\d{4})-(\d{1,2})-(\d{1,2})\s*", re.ASCII)
+_TIMESTAMP: Final = lazy_pattern(
     r"\s*(\d{4})-(\d{1,2})-(\d{1,2})"
     r"(?:[Tt ](\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.(\d+))?)?"
     r"\s?(Z|z|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)?)?\s*",
     re.ASCII,
 )
-_ZONE: Final = re.compile(r"([+-])(\d{1,2}):?(\d{2})?", re.ASCII)
-_DECIMAL: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+_ZONE: Final = lazy_pattern(r"([+-])(\d{1,2}):?(\d{2})?", re.ASCII)
+_DECIMAL: Final = lazy_pattern(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
 _NON_NUMBERS: Final = {
     "NaN": "NaN", "Infinity": "Infinity", "INF": "Infinity", "+Infinity": "Infinity",
     "+INF": "Infinity", "-Infinity": "-Infinity", "-INF": "-Infinity",
@@ -30,10 +31,10 @@ _NON_NUMBERS: Final = {
 _MICROSECOND_DIGITS: Final = 6
 _FIRST_DAY: Final = b"0001-01-01"
 _LAST_DAY: Final = b"9999-12-31"
-_BEFORE_FIRST_DAY: Final = re.compile(rb'0001-01-01[^"\n]*\+')
-_BEHIND_LAST_DAY: Final = re.compile(rb'9999-12-31[^"\n]*-')
+_BEFORE_FIRST_DAY: Final = lazy_pattern(rb'0001-01-01[^"\n]*\+')
+_BEHIND_LAST_DAY: Final = lazy_pattern(rb'9999-12-31[^"\n]*-')
 _ESCAPE: Final = b"\\u00"
-_ESCAPED_DIGIT: Final = re.compile(rb"\\u00(?:3[0-9]|2[dD])")
+_ESCAPED_DIGIT: Final = lazy_pattern(rb"\\u00(?:3[0-9]|2[dD])")
 _LAST_HOUR: Final = 23
 _LAST_MINUTE: Final = 59
 
@@ -139,7 +140,7 @@ class TimePattern:
         "XXX": r"(?P<zone>Z|[+-]\d{2}:\d{2})", "XX": r"(?P<zone>Z|[+-]\d{4})",
         "X": r"(?P<zone>Z|[+-]\d{2}(?:\d{2})?)",
     }  # fmt: skip
-    _PART: Final = re.compile(r"([A-Za-z])\1*|'((?:[^']|'')*)'|(.)", re.DOTALL)
+    _PART: Final = lazy_pattern(r"([A-Za-z])\1*|'((?:[^']|'')*)'|(.)", re.DOTALL)
 
     def __init__(self, pattern: str, *, option: str) -> None:
         parts = [self._regex(match, pattern, option) for match in self._PART.finditer(pattern)]

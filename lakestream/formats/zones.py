@@ -6,11 +6,11 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from lakestream.errors import ConfigError
+from lakestream.lazy_pattern import lazy_pattern
 
-_OFFSET: Final = re.compile(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
+_OFFSET: Final = lazy_pattern(r"(?:UTC|GMT|UT)?([+-])(\d{1,2})(?::?(\d{2}))?", re.ASCII)
 _UTC: Final = frozenset({"UTC", "Z", "GMT", "ETC/UTC"})
 _LAST_HOUR: Final = 18  # as Java has it
 _LAST_MINUTE: Final = 59
@@ -32,6 +32,8 @@ def zone_of(name: str | None) -> tzinfo | None:
             offset = timedelta(hours=hours, minutes=minutes)
             return timezone(-offset if sign == "-" else offset) if offset else None
     else:
+        from zoneinfo import ZoneInfo  # loads sysconfig: not for those who name no zone
+
         try:
             return ZoneInfo(name)
         except (OSError, ValueError, LookupError):

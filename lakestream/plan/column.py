@@ -6,11 +6,11 @@ import datetime as dt
 import decimal
 import inspect
 import itertools
-import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, Never
 
 from lakestream.errors import PlanError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.plan import types as t
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 #: What may stand where a value is wanted: a column, or a Python value that becomes a literal.
 Literal = None | bool | int | float | str | bytes | decimal.Decimal | dt.date | dt.datetime
 _INT_MAX: Final = 2**31
-_NAME: Final = re.compile(r"(`((?:[^`]|``)+)`|([^`.()+/=<>,;'\"|&!%]+))(?:\.|$)")
+_NAME: Final = lazy_pattern(r"(`((?:[^`]|``)+)`|([^`.()+/=<>,;'\"|&!%]+))(?:\.|$)")
 
 
 class Column:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Final
 
 import msgspec
 
 from lakestream.errors import PlanError
+from lakestream.lazy_pattern import lazy_pattern
 
 
 class Simple(msgspec.Struct, frozen=True):
@@ -78,7 +78,7 @@ _BY_WORD: Final = {
 }  # fmt: skip
 #: StructType JSON has its own names for a few.
 _JSON_NAMES: Final = {"bigint": "long", "int": "integer", "smallint": "short", "tinyint": "byte"}
-_DDL_TOKEN: Final = re.compile(r"\s*(?:`((?:[^`]|``)*)`|([\w.$-]+)|([<>(),:]))")
+_DDL_TOKEN: Final = lazy_pattern(r"\s*(?:`((?:[^`]|``)*)`|([\w.$-]+)|([<>(),:]))")
 
 
 class _Tokens:

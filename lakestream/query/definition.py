@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final, cast
 
 import msgspec
 
 from lakestream.errors import ConfigError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.plan.expectations import Expectation
 from lakestream.plan.nodes import Node, Source, sources_of
 from lakestream.sources.base import SourceDescription
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 #: The checkpoint's folder below the table: readers and vacuum skip names with an underscore.
 CHECKPOINT_FOLDER: Final = "_lakestream"
-_NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9_.-]+")
+_NOT_IN_NAMES: Final = lazy_pattern(r"[^A-Za-z0-9_.-]+")
 
 
 class QueryDefinition(msgspec.Struct, frozen=True):

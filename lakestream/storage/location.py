@@ -10,17 +10,18 @@ from urllib.parse import unquote
 import msgspec
 
 from lakestream.errors import ConfigError, EnvironmentNotSetError
+from lakestream.lazy_pattern import lazy_pattern
 
-_SINGLE_SLASH: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
-_SCHEME: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
-_USER_INFO: Final = re.compile(r"(?<=://)[^/@]*@")
+_SINGLE_SLASH: Final = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]+:/(?!/)")
+_SCHEME: Final = lazy_pattern(r"([A-Za-z][A-Za-z0-9+.-]*)://(.*)", re.DOTALL)
+_USER_INFO: Final = lazy_pattern(r"(?<=://)[^/@]*@")
 #: A container before its account, which looks like a user before a host and is no secret.
-_CONTAINER: Final = re.compile(r"abfss?://[a-z0-9$-]+@", re.IGNORECASE)
+_CONTAINER: Final = lazy_pattern(r"abfss?://[a-z0-9$-]+@", re.IGNORECASE)
 #: Hosts of storage accounts and of OneLake, as object_store knows them.
-_ACCOUNT: Final = re.compile(
+_ACCOUNT: Final = lazy_pattern(
     r"([a-z0-9-]+)\.(?:dfs|blob)\.(core\.windows\.net|fabric\.microsoft\.com)", re.IGNORECASE
 )
-_VARIABLE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_VARIABLE: Final = lazy_pattern(r"[A-Za-z_][A-Za-z0-9_]*")
 #: Other spellings of a scheme, as object_store has them.
 _SAME: Final = {
     "s3a": "s3", "s3n": "s3", "gcs": "gs", "azure": "az", "adl": "az", "abfs": "abfss",

@@ -20,10 +20,11 @@ from typing import Final, Literal
 import msgspec
 
 from lakestream.errors import ConfigError
+from lakestream.lazy_pattern import lazy_pattern
 
 #: Patterns that the braces of one glob may spell out.
 _MAX_ALTERNATIVES: Final = 1_000
-_SPECIAL: Final = re.compile(r"[?*\[\]{}\\]")
+_SPECIAL: Final = lazy_pattern(r"[?*\[\]{}\\]")
 _STAR: Final = "*"
 _DEEP: Final = "**"
 

@@ -7,7 +7,6 @@ silent null: the null of a folder name is ``__HIVE_DEFAULT_PARTITION__``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
@@ -15,13 +14,14 @@ from typing import Final
 from urllib.parse import unquote
 
 from lakestream.errors import BadFileError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.plan import types as t
 
 NULL_NAME: Final = "__HIVE_DEFAULT_PARTITION__"
-_INTEGER: Final = re.compile(r"[+-]?\d+")
-_DOUBLE: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
-_TIMESTAMP: Final = re.compile(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?")
+_INTEGER: Final = lazy_pattern(r"[+-]?\d+")
+_DOUBLE: Final = lazy_pattern(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_DATE: Final = lazy_pattern(r"\d{4}-\d{2}-\d{2}")
+_TIMESTAMP: Final = lazy_pattern(r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?")
 _INTEGER_BITS: Final = {t.BYTE: 8, t.SHORT: 16, t.INT: 32, t.LONG: 64}
 _BOOLEANS: Final = {"true": "true", "false": "false"}
 

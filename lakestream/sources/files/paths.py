@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.sources.files.glob import Glob, only_hive_folders
 from lakestream.sources.files.ledger_rows import microseconds
 from lakestream.sources.files.patterns import PathPatterns
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from lakestream.sources.files.ledger_rows import Candidate
 
-_SUSPECT: Final = re.compile(r"(?:^|/)[_.]")
+_SUSPECT: Final = lazy_pattern(r"(?:^|/)[_.]")
 
 
 def is_hidden(key: str) -> bool:
