@@ -289,6 +289,27 @@ def test_files_when_asked_what_expires_then_counted_and_nothing_is_written() -> 
     assert sorted(str(path) for path in Path("lake").rglob("*")) == before
 
 
+def test_run_when_a_column_became_wider_then_it_is_told_beside_the_new_ones() -> None:
+    Path("wide.py").write_text(
+        "import lakestream as ls\n\n\n"
+        "@ls.streaming_table('lake/wide', widening='rewrite')\n"
+        "def wide():\n"
+        "    return ls.read_files('widening', format='csv', header=True,\n"
+        "        schema_evolution='add_new_columns_with_type_widening')\n"
+    )
+    Path("widening").mkdir()
+    Path("widening/a.csv").write_text("id\n1\n")
+    lakestream("run", "wide:wide")
+    Path("widening/b.csv").write_text("id,note\n3000000000,x\n")
+
+    ran = lakestream("run", "wide:wide").stdout
+
+    assert "1 new column in the table: note" in ran
+    assert "1 wider column in the table: id" in ran
+    shown = lakestream("schema", "wide:wide", "--history").stdout
+    assert "~ id INT -> BIGINT" in shown
+
+
 def test_schema_when_files_brought_a_column_then_history_tells_which_and_when() -> None:
     lakestream("run", "pipeline:orders")
     Path("landing/c.json").write_text('{"id": 4, "buyer": {"name": "Ada"}}\n')

@@ -168,6 +168,25 @@ def test_checks_when_records_are_bad_and_columns_new_then_both_warn(
     assert told.value == "batch 1: + note STRING"
 
 
+def test_check_when_a_column_became_wider_then_it_warns_and_names_both_types(
+    instance: dg.DagsterInstance, landing: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    @ls.streaming_table(tmp_path / "wide", widening="rewrite")
+    def wide() -> Stream:
+        mode: Any = "add_new_columns_with_type_widening"
+        return ls.read_files(landing, format="csv", header=True, schema_evolution=mode)
+
+    (landing / "a.csv").write_text("id\n1\n")
+    materialize(instance, wide)
+    (landing / "b.csv").write_text("id,note\n3000000000,x\n")
+    result = materialize(instance, wide)
+
+    assert checks(result)["schema_change"] == (False, "WARN")
+    told = "batch 1: ~ id INT -> BIGINT\nbatch 1: + note STRING"
+    assert metadata(result, "wide")["lakestream/schema_changes"] == told
+    assert "columns added: note, columns widened: id" in capfd.readouterr().err
+
+
 def test_check_when_an_expectation_fails_the_run_then_it_is_an_error(
     instance: dg.DagsterInstance, tmp_path: Path, landing: Path
 ) -> None:
