@@ -161,7 +161,7 @@ def test_zip_whose_entries_are_one_member_many_times_then_bad() -> None:
 
 
 @pytest.mark.parametrize("hidden", [True, False])
-def test_zip_whose_directory_tells_another_number_of_entries_then_bad(hidden: bool) -> None:  # noqa: FBT001
+def test_zip_whose_directory_tells_another_number_of_entries_then_bad(*, hidden: bool) -> None:
     data = bytearray(zipped([("a", b"1"), ("b", b"2")]))
     end = data.index(b"PK\x05\x06")
     struct.pack_into("<H", data, end + 10, 1 if hidden else 3)

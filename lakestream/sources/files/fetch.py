@@ -5,7 +5,7 @@ Each member of an archive comes as a file of its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
 from typing import Final
@@ -164,29 +164,32 @@ class Fetch:
         if kind is None or not info.size_bytes:
             yield FileChunk(file, b"", last=True)
             return
+        opened = members(kind, lambda: Window(read, info.size_bytes), info.size_bytes, file.uri)
         at_hand = file
         try:
-            for member in members(
-                kind, lambda: Window(read, info.size_bytes), info.size_bytes, file.uri
-            ):
-                if not self._archives.takes(member):
-                    continue
+            for member in filter(self._archives.takes, opened):
                 at_hand = member_file(file, member, self._next_member)
                 self._next_member += 1
-                pieces = unpacked(member, self._format, info, file.uri)
-                if not self._whole_files:
-                    chunks = self._last_marked(at_hand, pieces)
-                elif member.size_bytes > MAX_WHOLE_FILE_BYTES:
-                    chunks = iter((FileChunk(at_hand, b"", last=True, failure=_too_big(at_hand)),))
-                else:
-                    chunks = iter((self._joined(at_hand, pieces),))
-                for chunk in chunks:
-                    yield chunk
-                    if chunk.failure is not None:
-                        return
+                failed = yield from self._member(at_hand, unpacked(member, self._format, file))
+                if failed:
+                    return
                 at_hand = file
         except LakestreamError as error:
             yield self._failed(at_hand, error)
+
+    def _member(self, file: InputFile, pieces: Iterator[bytes]) -> Generator[FileChunk, None, bool]:
+        """Give a member of an archive; tell whether it could not be read."""
+        if not self._whole_files:
+            chunks = self._last_marked(file, pieces)
+        elif file.info.size_bytes > MAX_WHOLE_FILE_BYTES:
+            chunks = iter((FileChunk(file, b"", last=True, failure=_too_big(file)),))
+        else:
+            chunks = iter((self._joined(file, pieces),))
+        failed = False
+        for chunk in chunks:
+            failed = chunk.failure is not None
+            yield chunk
+        return failed
 
     def _decompressed(
         self, file: InputFile, chunks: Iterator[bytes], suffix: str

@@ -26,7 +26,6 @@ from lakestream.sources.files.paths import is_hidden
 
 if TYPE_CHECKING:
     from lakestream.formats.base import FileOutcome, Format
-    from lakestream.storage.base import ObjectInfo
 
 _WINDOW_BYTES: Final = 4 * 2**20
 _STEP_BYTES: Final = 2**20
@@ -147,7 +146,7 @@ def members(
     return TarReader(unpacked, size_bytes, where).members()
 
 
-def unpacked(member: Member, reader: Format, archive: ObjectInfo, where: str) -> Iterator[bytes]:
+def unpacked(member: Member, reader: Format, archive: InputFile) -> Iterator[bytes]:
     """Give a member's bytes as the format sees them: a compressed member is decompressed.
 
     Raises:
@@ -156,12 +155,12 @@ def unpacked(member: Member, reader: Format, archive: ObjectInfo, where: str) ->
     if reader.name != "binaryFile" and archive_kind(member.name) is not None:
         raise BadFileError(
             "a member of the archive is an archive: those are not opened",
-            where=where,
+            where=archive.uri,
             fix='write one archive, or leave it out by a glob: archives="*.csv"',
         )
     suffix = suffix_of(member.name) if reader.compressible else None
     if suffix is None or not member.size_bytes:
         yield from member.pieces
         return
-    budget = Budget(archive.size_bytes, where)
-    yield from budget.counted(decompress(member.pieces, suffix, where=where))
+    budget = Budget(archive.info.size_bytes, archive.uri)
+    yield from budget.counted(decompress(member.pieces, suffix, where=archive.uri))

@@ -36,7 +36,7 @@ def zipped(files: Mapping[str, bytes], *, stored: bool = False) -> bytes:
 
 def tarred(files: Mapping[str, bytes], mode: str = "w") -> bytes:
     target = io.BytesIO()
-    with tarfile.open(fileobj=target, mode=mode) as archive:  # type: ignore[call-overload]
+    with tarfile.open(fileobj=target, mode=mode) as archive:  # type: ignore[call-overload]  # a parameter
         for name, data in files.items():
             info = tarfile.TarInfo(name)
             info.size = len(data)
