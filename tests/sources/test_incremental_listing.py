@@ -19,9 +19,10 @@ from support.moto import MotoServer
 import lakestream as ls
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import ConfigError
-from lakestream.sources.base import DiscoveryFilter
+from lakestream.sources.base import DiscoveryFilter, SourceContext
 from lakestream.sources.files.actions import FileAction
 from lakestream.sources.files.describe import describe_files
+from lakestream.sources.files.passes import Passes
 from lakestream.sources.files.reader import FilesReader
 from lakestream.storage import stores
 from lakestream.storage.object_store import ObjectReadStore
@@ -366,15 +367,21 @@ def test_listing_of_a_local_folder_is_always_whole(tmp_path: Path) -> None:
     assert not [key for key in pipe.log.list("sources") if "listings" in key]
 
 
-def test_listing_beside_a_queue_is_always_whole() -> None:
-    described = describe_files(
-        "s3://landing",
-        format="json",
-        use_incremental_listing=True,
-        notifications=ls.SqsQueue("https://sqs.eu-central-1.amazonaws.com/1/landing"),
-    )
+def test_listing_beside_a_queue_is_always_whole(tmp_path: Path) -> None:
+    place = Looks(tmp_path)
+    assert place.log is not None
+    queue = ls.SqsQueue("https://sqs.eu-central-1.amazonaws.com/1/landing")
+    described = describe_files(place.uri, **place.options, notifications=queue)
+    for name in "ab":
+        place.put(name)
+        passes = Passes(described, SourceContext("files-landing", place.log, place.clock))
+        look = passes.begin(-1, can_be_cut=False, in_order=True, purpose="", actions=0)
+        assert look.start_after is None
+        for page in stores.open_read_store(place.uri).list():
+            look.see(page)
+        passes.end(look, -1, complete=True)
 
-    assert described.listing.incremental is False
+    assert place.state() is None
 
 
 @pytest.mark.parametrize(

@@ -127,22 +127,16 @@ def describe_files(
         allow_overwrites=allow_overwrites,
         ignore_missing_files=ignore_missing_files,
     )
-    check_choice("mode", mode, get_args(ParseMode))
     reader = _build_format(format, dict(format_options or {}))
     declared = _schema(schema, reader)
-    _check_hints(schema_hints, declared)
     evolution = _evolution(schema_evolution, declared, reader)
     after, before = moments(modified_after, modified_before)
-    youngest, interval = (
-        parse_duration(min_age, option="min_age"),
-        checked_interval(backfill_interval),
-    )
     corrupt = checked_column(column_name_of_corrupt_record, "column_name_of_corrupt_record")
     found = FilesDescription(
         path=checked_path(path),
         format=reader,
         schema=declared,
-        schema_hints=schema_hints,
+        schema_hints=_checked_hints(schema_hints, declared),
         infer_types=infer_types,
         sample=sample_limits(schema_inference_max_files, schema_inference_max_bytes),
         evolution=evolution,
@@ -155,19 +149,13 @@ def describe_files(
         order_by=checked_order(order_by, has_queue=notifications is not None),
         modified_after=after,
         modified_before=before,
-        listing=listing_policy(
-            use_incremental_listing,
-            full_every=full_listing_every,
-            interval=interval,
-            min_age=youngest,
-            has_queue=notifications is not None,
-        ),
-        min_age=youngest,
+        listing=listing_policy(use_incremental_listing, full_listing_every),
+        min_age=parse_duration(min_age, option="min_age"),
         max_file_age=checked_max_age(max_file_age),
         recursive=recursive,
         limit=read_limit(max_files_per_trigger, max_bytes_per_trigger),
         metadata_column=checked_column(metadata_column, "metadata_column"),
-        mode=mode,
+        mode=_checked_mode(mode),
         bad_limits=bad_limits(max_bad_records, max_bad_ratio),
         corrupt_column=corrupt or _CORRUPT,
         case_sensitive=reader_case_sensitive,
@@ -184,7 +172,7 @@ def describe_files(
         storage_options=StorageOptions.of(storage_options, where=WHERE, path=path),
         filesystem=filesystem,
         notifications=checked_queue(notifications),
-        backfill_interval=interval,
+        backfill_interval=checked_interval(backfill_interval),
         fetch_parallelism=checked_parallelism(fetch_parallelism),
         path_rewrites=rewrites_of(path_rewrites),
     )
@@ -264,9 +252,14 @@ def _schema(schema: object, reader: Format) -> t.Struct | None:
     )
 
 
-def _check_hints(hints: str | None, declared: t.Struct | None) -> None:
+def _checked_mode(mode: ParseMode) -> ParseMode:
+    check_choice("mode", mode, get_args(ParseMode))
+    return mode
+
+
+def _checked_hints(hints: str | None, declared: t.Struct | None) -> str | None:
     if hints is None:
-        return
+        return None
     check_type("schema_hints", hints, str)
     if declared is not None:
         raise ConfigError(
@@ -275,6 +268,7 @@ def _check_hints(hints: str | None, declared: t.Struct | None) -> None:
             fix="put the types into schema, or give hints alone and let the rest be inferred",
         )
     t.parse_ddl(hints)
+    return hints
 
 
 def _evolution(

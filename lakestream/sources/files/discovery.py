@@ -75,9 +75,7 @@ class Discovery:
             hidden=landing.file is not None,
         )
         self._takes_in_run = _run_filter(context, landing)
-        self._passes = Passes(
-            context.log, context.name, context.clock, _filters(description), description.listing
-        )
+        self._passes = Passes(description, context)
         self._oldest_us: int | None = None
         self.too_old = 0
         """Files that the last look left out because of ``max_file_age``."""
@@ -333,17 +331,6 @@ class Discovery:
     def _mark_existing_done(self) -> None:
         text = json.dumps({"listedAt": self._context.clock.now().isoformat()})
         self._context.log.put_absent(self._marker, text.encode())
-
-
-def _filters(description: FilesDescription) -> str:
-    """Give what a source takes of its place, as a text."""
-    parts = (
-        description.modified_after,
-        description.modified_before,
-        description.max_file_age,
-        description.allow_overwrites,
-    )
-    return " ".join([description.selection(), *map(str, parts)])
 
 
 def _run_filter(context: SourceContext, landing: Landing) -> PathFilter:

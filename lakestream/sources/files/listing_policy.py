@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Literal
 
 import msgspec
@@ -20,32 +19,14 @@ class ListingPolicy(msgspec.Struct, frozen=True):
     Args:
         incremental: True whenever there is one; ``"auto"`` where names proved to be in order.
         full_every: Each so manieth listing is of the whole place.
-        interval: So is one that begins so much later than the last of these; None is no matter.
-        settled: A position stays before files that are younger.
     """
 
     incremental: Incremental = False
     full_every: int = FULL_LISTING_EVERY
-    interval: timedelta | None = None
-    settled: timedelta = timedelta(minutes=10)
 
 
-def listing_policy(
-    incremental: Incremental,
-    *,
-    full_every: int,
-    interval: timedelta | None,
-    min_age: timedelta,
-    has_queue: bool,
-) -> ListingPolicy:
+def listing_policy(incremental: Incremental, full_every: int) -> ListingPolicy:
     """Check ``use_incremental_listing`` and ``full_listing_every``.
-
-    Args:
-        incremental: As given.
-        full_every: As given.
-        interval: The backfill interval.
-        min_age: Younger files are not taken: a position may not pass them.
-        has_queue: A listing beside a queue completes it and is always of the whole place.
 
     Raises:
         ConfigError: A value that is none.
@@ -63,7 +44,4 @@ def listing_policy(
             where=WHERE,
             fix="give 2 or more, or leave use_incremental_listing out",
         )
-    default = ListingPolicy()
-    if has_queue or incremental is False:
-        return default
-    return ListingPolicy(incremental, full_every, interval, settled=max(default.settled, min_age))
+    return ListingPolicy(incremental, full_every)

@@ -19,18 +19,20 @@ import msgspec
 from lakestream.sources.files.ledger_rows import Candidate, microseconds, values
 from lakestream.sources.files.listing import modified_of
 from lakestream.sources.files.listing_log import Cut, ListingLog, ListingState, Position
+from lakestream.sources.files.listing_policy import ListingPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from arro3.core import RecordBatch
 
-    from lakestream.clock import Clock
-    from lakestream.sources.files.listing_policy import ListingPolicy
-    from lakestream.storage.base import LogStore
+    from lakestream.sources.base import SourceContext
+    from lakestream.sources.files.description import FilesDescription
 
 #: ``"auto"`` lists incrementally after so many whole listings in a row whose news came in order.
 IN_ORDER: Final = 3
+#: A position stays before files that are younger: writers side by side end in any order.
+SETTLED: Final = timedelta(minutes=10)
 #: A file dated further in the future holds nothing up: its time says nothing about its age, and
 #: ``min_age`` takes it.
 _SKEW: Final = timedelta(days=2)
@@ -121,21 +123,20 @@ class Passes:
     """Begins the passes of one source and keeps what is needed to go on.
 
     Args:
-        store: The checkpoint.
-        source: The source's name.
-        clock: For when a pass began.
-        filters: What is taken of the place, as a text.
-        policy: When a listing may begin at a position.
+        description: What is taken of the place, and when a listing may begin at a position. Beside
+            a queue none does: it is there to find what no message told.
+        context: The checkpoint, and the clock for when a pass began.
     """
 
-    def __init__(
-        self, store: LogStore, source: str, clock: Clock, filters: str, policy: ListingPolicy
-    ) -> None:
-        self._log = ListingLog(store, source)
-        self._source = source
-        self._clock = clock
-        self._filters = filters
-        self._policy = policy
+    def __init__(self, description: FilesDescription, context: SourceContext) -> None:
+        self._log = ListingLog(context.log, context.name)
+        self._source = context.name
+        self._clock = context.clock
+        self._filters = _filters(description)
+        has_queue = description.notifications is not None
+        self._policy = ListingPolicy() if has_queue else description.listing
+        self._interval = description.backfill_interval
+        self._settled = max(SETTLED, description.min_age)
         self._known: ListingState | None = None
         self._can_be_cut = False
         self._actions = 0
@@ -170,7 +171,7 @@ class Passes:
             cut,
             base,
             keeps="position" if has_positions else "cut" if can_be_cut else "nothing",
-            settled=self._policy.settled,
+            settled=self._settled,
         )
 
     def end(self, look: Pass, last_seq: int, *, complete: bool) -> None:
@@ -224,7 +225,7 @@ class Passes:
             return None
         # A clock that was put back says nothing about how long it is since.
         passed = self._clock.now() - base.whole_at
-        if policy.interval is not None and not timedelta(0) <= passed < policy.interval:
+        if self._interval is not None and not timedelta(0) <= passed < self._interval:
             return None
         return base.after
 
@@ -241,3 +242,14 @@ class Passes:
         if state is None or state.filters != self._filters or state.last_seq > last_seq:
             return None
         return state
+
+
+def _filters(description: FilesDescription) -> str:
+    """Give what a source takes of its place, as a text."""
+    parts = (
+        description.modified_after,
+        description.modified_before,
+        description.max_file_age,
+        description.allow_overwrites,
+    )
+    return " ".join([description.selection(), *map(str, parts)])
