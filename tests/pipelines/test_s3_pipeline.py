@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import boto3
 import pytest
@@ -101,3 +102,46 @@ def test_pipeline_when_it_is_in_a_bucket_then_status_and_files_tell_of_it(
     assert (status.state, status.rows, status.backlog.files) == ("behind", 10, 1)
     assert [each.state for each in files] == ["committed", "committed", "pending"]
     assert [each.rows for each in files] == [5, 5, None]
+
+
+def test_column_when_it_becomes_wider_in_a_bucket_then_each_row_is_there_once(
+    moto_server: MotoServer, bucket, prefix: str
+) -> None:
+    root = f"s3://{moto_server.bucket}/{prefix}"
+    mode: Any = "add_new_columns_with_type_widening"
+
+    @ls.streaming_table(
+        f"{root}/wide",
+        storage_options=moto_server.options,
+        widening="rewrite",
+        partition_by="day",
+    )
+    def wide() -> ls.Stream:
+        return ls.read_files(
+            f"{root}/landing",
+            format="csv",
+            header=True,
+            schema_evolution=mode,
+            storage_options=moto_server.options,
+        )
+
+    @ls.streaming_table(
+        f"{root}/after",
+        storage_options=moto_server.options,
+        inputs={"wide": wide},
+        widening="rewrite",
+    )
+    def after(wide: ls.Stream) -> ls.Stream:
+        return wide.select("id", "day")
+
+    for day, number in (("a b", 1), ("c", 2), ("a b", 3_000_000_000)):
+        name = f"{prefix}/landing/day={day}/{number}.csv"
+        bucket.put_object(Key=name, Body=f"id\n{number}\n".encode())
+        wide.run()
+        after.run()
+
+    wanted = [(1, "a b"), (2, "c"), (3_000_000_000, "a b")]
+    for table in (wide, after):
+        rows = table.read().read_all().to_pylist()
+        assert sorted((row["id"], row["day"]) for row in rows) == wanted
+        assert str(table.schema.field("id").type) == "int64"
