@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from arro3.core import RecordBatch
 from support.files_source import FilesPipe
-from support.listed_place import DyingLog, Killed, Place, known, small_pages, stopped
+from support.listed_place import DyingLog, Killed, Place, Steps, known, small_pages, stopped
 from support.moto import MotoServer
 
 import lakestream as ls
@@ -27,7 +27,6 @@ from lakestream.sources.files.reader import FilesReader
 from lakestream.storage import stores
 from lakestream.storage.object_store import ObjectReadStore
 from lakestream.storage.options import StorageOptions
-from lakestream.testing.clock import ManualClock
 from lakestream.testing.http_proxy import HttpFaultPlan, HttpFaultProxy
 
 HOUR = timedelta(hours=1)
@@ -36,14 +35,6 @@ HOUR = timedelta(hours=1)
 @pytest.fixture(autouse=True)
 def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     small_pages(monkeypatch)
-
-
-class Steps(ManualClock):
-    """Stands still, but for a second at each look at how much time is left."""
-
-    def monotonic(self) -> float:
-        self._passed_s = getattr(self, "_passed_s", 0.0) + 1
-        return self._passed_s
 
 
 class Looks(Place):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,9 @@ from arro3.core import Array, DataType, RecordBatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.files_source import FilesPipe
-from support.listed_place import DyingLog, Killed, Place, known, small_pages, stopped
+from support.listed_place import DyingLog, Killed, Place, Steps, known, small_pages, stopped
 
-from lakestream.clock import SystemClock
+from lakestream.clock import SYSTEM_CLOCK, SystemClock
 from lakestream.sources.base import DiscoveryFilter
 from lakestream.storage import stores
 from lakestream.testing import fault_kinds
@@ -218,9 +219,9 @@ def test_cut_when_made_for_another_reason_is_not_gone_on_with(place: Place) -> N
     assert "A" in known(reader)
 
 
-def _dying_place(root: Path) -> tuple[Place, DyingLog]:
+def _dying_place(root: Path, **options: Any) -> tuple[Place, DyingLog]:
     log = DyingLog(stores.open_log_store(f"memory://{uuid.uuid4().hex}"))
-    return Place(root, log=log), log
+    return Place(root, log=log, **options), log
 
 
 def _check_nothing_is_skipped(place: Place, landed_before_a_pass: Sequence[str]) -> None:
@@ -243,9 +244,9 @@ def _two_passes(place: Place, ticks: int = 9) -> None:
             _check_nothing_is_skipped(place, "bdfhj")
 
 
-def _dies_in_a_tick(place: Place) -> bool:
+def _dies_in_a_tick(place: Place, **options: Any) -> bool:
     try:
-        place.tick()
+        place.tick(**options)
     except Killed:
         return True
     return False
@@ -280,36 +281,45 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
-@given(steps=_STEPS)
-def test_d8_pass_in_pieces_whatever_lands_and_dies_then_two_passes_find_all_once(
-    steps: list[tuple[str, Any]], tmp_path_factory: pytest.TempPathFactory
+_OPTIONS = st.sampled_from(
+    (
+        {},
+        {"use_incremental_listing": True, "full_listing_every": 2},
+        {"use_incremental_listing": "auto", "full_listing_every": 2},
+    )
+)
+
+
+@settings(max_examples=30, deadline=None)
+@given(steps=_STEPS, options=_OPTIONS)
+def test_d8_passes_whatever_lands_and_dies_then_the_next_whole_ones_find_all_once(
+    steps: list[tuple[str, Any]],
+    options: dict[str, Any],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    place, log = _dying_place(tmp_path_factory.getbasetemp())
+    place, log = _dying_place(tmp_path_factory.getbasetemp(), **options)
+    clock = Steps(SYSTEM_CLOCK.now() + timedelta(hours=1))
     landed: set[str] = set()
+    before: set[str] = set()
     for step, value in steps:
         match step:
             case "land":
                 place.put(value)
                 landed.add(value)
             case "run":
-                reader = place.open()
-                reader.discover()
-                assert sorted(known(reader)) == sorted(landed)
+                place.open(clock=clock).discover()
+                assert options or set(known(place.open())) == landed
             case _:
-                log.dies_at = None
                 if step == "kill":
                     log.dies_at = (len(log.calls) + value[0], value[1])
-                with_known = set(known(place.open()))
-                _dies_in_a_tick(place)
+                _dies_in_a_tick(place, clock=clock)
                 log.dies_at = None
-                found = known(place.open())
-                assert len(found) == len(set(found))
-                assert with_known <= set(found) <= landed
+        found = known(place.open())
+        assert len(found) == len(set(found))
+        assert before <= set(found) <= landed
+        before = set(found)
+    # One that was cut before and one that may be incremental; then one that sees all.
     passes = 0
-    for _ in range(40):
-        passes += stopped(place.tick())[0]
-        if passes == 2:
-            break
-    assert passes == 2
+    while passes < 3:
+        passes += stopped(place.tick(clock=clock))[0]
     assert sorted(known(place.open())) == sorted(landed)

@@ -15,6 +15,7 @@ from lakestream.sources.files import listing_log
 from lakestream.sources.files.reader import FilesReader
 from lakestream.storage import pages, stores
 from lakestream.storage.base import LogStore
+from lakestream.testing.clock import ManualClock
 from support.files_source import FilesPipe
 
 PAGE = 2
@@ -100,3 +101,11 @@ class DyingLog:
 
     def delete(self, keys: Sequence[str]) -> None:
         self._around("delete", lambda: self._inner.delete(keys))
+
+
+class Steps(ManualClock):
+    """Stands still, but for a second at each look at how much time is left."""
+
+    def monotonic(self) -> float:
+        self._passed_s = getattr(self, "_passed_s", 0.0) + 1
+        return self._passed_s
