@@ -1,7 +1,7 @@
 """How a batch's cost grows with the files known, the commits made, the bytes in it.
 
-``make bench ARGS=--growth`` measures the three curves, keeps them in
-``bench/results/growth.json`` and writes the tables in docs/benchmarks.md: about half an hour.
+``make bench ARGS=--growth`` measures these curves and the ledger of ten million files, keeps them
+in ``bench/results/growth.json`` and writes the tables in docs/benchmarks.md: about 40 minutes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
+from bench import growth_ledger
 from bench.data import Bulk, Dataset
 from bench.process import Usage, run
 from bench.report import machine
@@ -190,6 +191,7 @@ CURVES: Final[Mapping[str, Callable[[Path], Iterator[Row]]]] = {
     "known": known_files,
     "commits": commits,
     "bytes": one_batch,
+    "ledger": growth_ledger.ledgers,
 }
 
 
@@ -197,7 +199,7 @@ def main(cache: Path, results: Path, document: Path, only: Sequence[str] = ()) -
     """Measure curves, keep them, write the tables."""
     kept: dict[str, Any] = json.loads(results.read_text()) if results.exists() else {}
     for name in only or CURVES:
-        kept["machine"], kept[name] = machine(), []
+        kept.setdefault("machines", {})[name], kept[name] = machine(), []
         for row in CURVES[name](cache):
             print(json.dumps(row), flush=True)
             kept[name].append(row)
@@ -210,16 +212,19 @@ def main(cache: Path, results: Path, document: Path, only: Sequence[str] = ()) -
 def tables(kept: Mapping[str, Any]) -> str:
     """Lay the kept figures out in Markdown, a table a curve, and say how busy the machine was."""
     told = ["\n".join(_table(*shown)) for shown in _shown(kept)]
-    return "\n\n".join([*told, _busy(**kept["machine"])])
+    return "\n\n".join([*told, _busy(kept["machines"])])
 
 
-def _busy(*, cores: int, load_average: float, **_: object) -> str:
-    text = f"Taken on {cores} cores at a load average of {load_average:.1f}"
-    if load_average <= cores:
-        return f"{text}."
+def _busy(machines: Mapping[str, Mapping[str, Any]]) -> str:
+    loads = [f"{each['load_average']:.1f} ({name})" for name, each in machines.items()]
+    (cores,) = {each["cores"] for each in machines.values()}
+    text = f"Taken on {cores} cores at load averages of {', '.join(loads)}."
+    if all(each["load_average"] <= cores for each in machines.values()):
+        return text
     return (
-        f"{text}: other work ran beside, so times\nare several times those of a"
-        " quiet machine. Memory, and how one row follows from another, are what to read here."
+        f"{text}\nWhere that is more than the cores, other work ran beside: wall times are several"
+        " times those of a\nquiet machine. Memory, CPU, and how one row follows from another, are"
+        " what to read there."
     )
 
 
@@ -268,6 +273,9 @@ def _shown(kept: Mapping[str, Sequence[Row]]) -> Iterator[tuple[Sequence[str], l
                 for row in found
             ],
         )
+
+    if found := kept.get("ledger"):
+        yield growth_ledger.table(found)
 
 
 def _wall_and_cpu(row: Row, line: str) -> str:

@@ -123,6 +123,7 @@ WORKS: Final[tuple[Work, ...]] = (
         Lister("lakestream", _HERE / "scripts" / "discover_script.py"),
         Lister("obstore's listing", _HERE / "baselines" / "list_script.py"),
         {"1,000,000 known files + 1,000 new": Bar(wall=2, cpu=2, peak_mib=400)},
+        enough=3,
     ),
 )
 
