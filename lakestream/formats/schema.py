@@ -9,6 +9,8 @@ else keeps the stored type and rescues.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from lakestream.errors import ConfigError, PlanError, SchemaRejectedError
 from lakestream.limits import MAX_COLUMNS, MAX_DEPTH
 from lakestream.plan import types as t
@@ -74,7 +76,8 @@ def apply_hints(schema: t.Struct, hints_ddl: str) -> t.Struct:
     A path with dots names a nested field: ``a.b`` in a struct, ``a.element`` in an array,
     ``a.key`` and ``a.value`` in a map. A name that the schema has literally, dots included, is
     taken literally. Absent columns and fields are added at the end; an absent parent becomes
-    an array where the next part is ``element``, else a struct.
+    an array where the next part is ``element``, a map where both ``key`` and ``value`` of it are
+    named, else a struct.
 
     Args:
         schema: The schema as inferred or stored.
@@ -86,6 +89,7 @@ def apply_hints(schema: t.Struct, hints_ddl: str) -> t.Struct:
         SchemaRejectedError: The result is over a limit.
     """
     hints = t.parse_ddl(hints_ddl)
+    maps = _maps_of(path for path, _ in hints)
     seen: set[str] = set()
     for path, kind in hints:
         if path.casefold() in seen:
@@ -95,39 +99,63 @@ def apply_hints(schema: t.Struct, hints_ddl: str) -> t.Struct:
         seen.add(path.casefold())
         literal = find_name(schema, path)
         parts = [literal] if literal is not None else path.split(".")
-        schema = _hint_field(schema, parts, kind, path)
+        schema = _hint_field(schema, parts, kind, path, maps)
     check_limits(schema, where="schema_hints")
     return schema
 
 
-def _hint_field(schema: t.Struct, parts: list[str], kind: t.SparkType, path: str) -> t.Struct:
+def _maps_of(paths: Iterable[str]) -> frozenset[str]:
+    """Give the paths of which both key and value are named, without case."""
+    named = {
+        (".".join(parts[:end]).casefold(), parts[end])
+        for parts in (path.split(".") for path in paths)
+        for end in range(1, len(parts))
+    }
+    return frozenset(path for path, last in named if last == "key" and (path, "value") in named)
+
+
+def _hint_field(
+    schema: t.Struct,
+    parts: list[str],
+    kind: t.SparkType,
+    path: str,
+    maps: frozenset[str] = frozenset(),
+) -> t.Struct:
     name = find_name(schema, parts[0])
     if name is None:
-        added = (parts[0], _hinted(None, parts[1:], kind, path))
+        added = (parts[0], _hinted(None, parts[1:], kind, path, maps))
         return t.Struct((*schema.fields, added))
     return t.Struct(
         tuple(
-            (each, _hinted(old, parts[1:], kind, path) if each == name else old)
+            (each, _hinted(old, parts[1:], kind, path, maps) if each == name else old)
             for each, old in schema.fields
         )
     )
 
 
-def _hinted(old: t.SparkType | None, parts: list[str], kind: t.SparkType, path: str) -> t.SparkType:
+def _hinted(
+    old: t.SparkType | None,
+    parts: list[str],
+    kind: t.SparkType,
+    path: str,
+    maps: frozenset[str],
+) -> t.SparkType:
     match old, parts:
         case _, []:
             return kind
-        case (None | t.Array(), ["element", *rest]):
+        case (None | t.VOID | t.Array(), ["element", *rest]):
             element = old.element if isinstance(old, t.Array) else None
-            return t.Array(_hinted(element, rest, kind, path))
+            return t.Array(_hinted(element, rest, kind, path, maps))
+        case (None | t.VOID, _) if _is_at(maps, path, parts):
+            return _hinted(t.Map(t.VOID, t.VOID), parts, kind, path, maps)
         case t.Map(key, value), ["key", *rest]:
-            return t.Map(_hinted(key, rest, kind, path), value)
+            return t.Map(_hinted(key, rest, kind, path, maps), value)
         case t.Map(key, value), ["value", *rest]:
-            return t.Map(key, _hinted(value, rest, kind, path))
-        case None, _:
-            return _hint_field(t.Struct(()), parts, kind, path)
+            return t.Map(key, _hinted(value, rest, kind, path, maps))
+        case ((None | t.VOID), _):
+            return _hint_field(t.Struct(()), parts, kind, path, maps)
         case t.Struct(), _:
-            return _hint_field(old, parts, kind, path)
+            return _hint_field(old, parts, kind, path, maps)
         case _:
             raise PlanError(
                 f"hint {path!r} asks for part {parts[0]!r} of a {t.type_name(old)}",
@@ -135,6 +163,12 @@ def _hinted(old: t.SparkType | None, parts: list[str], kind: t.SparkType, path: 
                 fix="give the type of the whole column, such as STRUCT<...>, ARRAY<...> or"
                 " MAP<..., ...>",
             )
+
+
+def _is_at(maps: frozenset[str], path: str, rest: list[str]) -> bool:
+    """Tell whether what stands before the rest of a hint's path is to be a map."""
+    before = path.split(".")[: -len(rest)]
+    return ".".join(before).casefold() in maps
 
 
 def grow_by_hints(stored: t.Struct, hints_ddl: str) -> t.Struct:

@@ -202,6 +202,13 @@ def _type(tokens: _Tokens) -> SparkType:
             return _struct(tokens)
         case _ if word in _BY_WORD:
             return _BY_WORD[word]
+        case "variant":
+            raise PlanError(
+                "there is no type VARIANT: deltalake does not write it",
+                where=repr(tokens.text),
+                fix="keep the value as a STRING of JSON and take it apart with get_json_object or"
+                " from_json, or read it as a MAP<STRING, STRING>",
+            )
         case _:
             raise tokens.error(f"there is no type {word!r}")
 

@@ -29,6 +29,22 @@ def schema(ddl: str) -> t.Struct:
         ("a MAP<STRING, BIGINT>", "a.key DATE", "a MAP<DATE, BIGINT>"),
         ("a INT", "n.x.y DATE", "a INT, n STRUCT<x: STRUCT<y: DATE>>"),
         ("a INT", "n.element DATE", "a INT, n ARRAY<DATE>"),
+        ("a INT", "n.element.x DATE", "a INT, n ARRAY<STRUCT<x: DATE>>"),
+        ("a INT", "m.key STRING, m.value INT", "a INT, m MAP<STRING, INT>"),
+        (
+            "a INT",
+            "M.value.x INT, m.key DATE, m.value.y INT",
+            "a INT, M MAP<DATE, STRUCT<x: INT, y: INT>>",
+        ),
+        ("a INT", "n.m.value.element INT, n.m.key INT", "a INT, n STRUCT<m: MAP<INT, ARRAY<INT>>>"),
+        (
+            "a INT",
+            "m.value.key INT, m.value.value INT, m.key INT",
+            "a INT, m MAP<INT, MAP<INT, INT>>",
+        ),
+        ("a INT", "m.KEY INT, m.value INT", "a INT, m STRUCT<KEY: INT, value: INT>"),
+        ("a INT", "event.value INT", "a INT, event STRUCT<value: INT>"),
+        ("m STRUCT<key: INT>", "m.value INT, m.key DATE", "m STRUCT<key: DATE, value: INT>"),
         ("`a.b` BIGINT, a STRUCT<b: BIGINT>", "a.b INT", "`a.b` INT, a STRUCT<b: BIGINT>"),
         ("Price STRING", "price DECIMAL(10,2)", "Price DECIMAL(10,2)"),
     ],
@@ -126,3 +142,10 @@ def test_drift_when_merged_twice_is_merged_once(
     assert merge_drift(once, drift, widen=widen) == once
     assert once.names[: len(stored.names)] == stored.names
     assert set(once.names) == set(stored.names) | set(drift.names)
+
+
+def test_hint_when_it_wants_a_variant_then_the_error_says_what_to_use() -> None:
+    with pytest.raises(PlanError, match="no type VARIANT") as caught:
+        apply_hints(schema("a BIGINT"), "a VARIANT")
+
+    assert "MAP<STRING, STRING>" in str(caught.value)
