@@ -144,6 +144,15 @@ class MicroBatchExecution:
     def recover(self) -> None:
         """Line 2: find the last committed batch, and the planned one that is not committed."""
         failpoint("recover")
+        try:
+            self._find_place()
+        except CheckpointCorruptError:
+            # A run that stood still sees a checkpoint that others have taken on, or begun anew.
+            self._check_epoch()
+            self.query.check_not_reset()
+            raise
+
+    def _find_place(self) -> None:
         planned, committed = self._read_logs()
         if planned is not None:
             self.query.adopt(planned)

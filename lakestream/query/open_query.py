@@ -17,6 +17,7 @@ from lakestream.errors import (
     CheckpointLostError,
     CheckpointMismatchError,
     ConfigError,
+    FencedError,
     near_names,
 )
 from lakestream.plan.types import Struct
@@ -91,6 +92,20 @@ class OpenQuery(msgspec.Struct, eq=False):
             )
         check_identity(self.definition, self.metadata, self.log)
         self._take_ids_of(self.metadata)
+
+    def check_not_reset(self) -> None:
+        """Tell a checkpoint that began anew since this query was opened from a damaged one.
+
+        Raises:
+            FencedError: It is another query's now.
+        """
+        found = query_metadata.load(self.log)
+        if self.metadata is not None and (found is None or found.id != self.id):
+            raise FencedError(
+                "the query was reset since this run began",
+                where=self.log.uri,
+                fix="run again: it starts where the checkpoint is now",
+            )
 
     def _take_ids_of(self, metadata: QueryMetadata) -> None:
         self.id = metadata.id

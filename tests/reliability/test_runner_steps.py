@@ -191,6 +191,31 @@ def test_commit_log_when_the_query_was_reset_and_went_on_then_the_elder_run_is_f
     pipeline.assert_exactly_once()
 
 
+@pytest.mark.parametrize("claimed", ["before", "after"])
+def test_recover_when_the_query_was_reset_then_the_elder_run_is_fenced_and_nothing_is_damaged(
+    pipeline: Pipeline, claimed: str
+) -> None:
+    pipeline.table.run()
+    elder = Runner(pipeline)
+    (reader,) = elder.query.readers.values()
+    reader.latest(reader.initial())  # it has its input in memory, as after inference
+    if claimed == "before":
+        elder.lines.claim()
+    pipeline.table.reset(truncate=True)
+    pipeline.land("0.json", {"id": 70}, {"id": 71})
+    younger = Runner(pipeline)
+    younger.begin()
+    younger.plan()
+    if claimed == "after":
+        elder.lines.claim()
+
+    with pytest.raises(FencedError):
+        elder.lines.recover()
+
+    pipeline.table.run()
+    pipeline.assert_exactly_once()
+
+
 def test_discover_when_the_query_was_reset_then_the_elder_run_writes_nothing_behind_it(
     pipeline: Pipeline,
 ) -> None:
