@@ -619,3 +619,43 @@ def test_csv_names_that_differ_in_case_when_inferred_fill_one_column(
     rescued = json.loads(row.pop("_rescued_data"))
     assert row == {"id": 1, "n2": 3, "n3": 4}
     assert rescued["ID"] == "2"
+
+
+def _known_but_not_inferred(pipe: FilesPipe, **options: Any) -> Any:
+    """Give a source whose run died between discovery and inference."""
+    reader = pipe.open(**options)
+    reader._discovery.run(None)
+    return pipe.open(**options)
+
+
+def test_columns_when_a_known_file_was_overwritten_are_inferred_from_what_it_holds_now(
+    pipe: FilesPipe,
+) -> None:
+    pipe.land("a.json", {"id": 1}, age_s=100)
+    reader = _known_but_not_inferred(pipe, ignore_missing_files=True)
+    pipe.land("a.json", {"id": 1, "more": True}, age_s=50)
+    assert reader.schema.names[:2] == ("id", "more")
+
+
+@pytest.mark.parametrize("now", ["empty", "gone"])
+def test_columns_when_all_known_files_have_lost_their_content_then_it_waits_for_more(
+    pipe: FilesPipe, now: str
+) -> None:
+    path = pipe.land("a.json", {"id": 1}, age_s=100)
+    reader = _known_but_not_inferred(pipe, ignore_missing_files=True)
+    path.write_bytes(b"") if now == "empty" else path.unlink()
+    assert list(pipe.run(reader)) == []
+    pipe.land("b.json", {"id": 2}, age_s=50)
+    batches = list(pipe.run(pipe.open(ignore_missing_files=True)))
+    assert [row["id"] for batch in batches for row in batch.rows] == [2]
+
+
+@pytest.mark.parametrize("now", ["empty", "gone"])
+def test_columns_when_all_known_files_have_lost_their_content_then_the_error_names_one(
+    pipe: FilesPipe, now: str
+) -> None:
+    path = pipe.land("a.json", {"id": 1}, age_s=100)
+    reader = _known_but_not_inferred(pipe)
+    path.write_bytes(b"") if now == "empty" else path.unlink()
+    with pytest.raises(SourceChangedError, match=r"a\.json"):
+        list(pipe.run(reader))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lakestream.errors import SchemaInferenceError
+from lakestream.errors import LakestreamError, ObjectChangedError, SchemaInferenceError
+from lakestream.formats.base import InputFile
 from lakestream.formats.schema import check_limits
 from lakestream.plan import types as t
+from lakestream.sources.files.fetch import changed
 from lakestream.sources.files.layout import Layout, infer_layout
 from lakestream.sources.files.sampling import Sampler
 
@@ -21,10 +23,13 @@ def infer_columns(
 ) -> tuple[Layout | None, Sampler]:
     """Infer data and partition columns; None when there is no file with content.
 
+    Where all that had any has none now, that counts as none if such files may be left out.
+
     Returns:
         The layout, and the sampler with the bytes that it has fetched.
 
     Raises:
+        SourceChangedError: All files that had content have none now, and may not be left out.
         SchemaInferenceError: The samples are not of the format, or no columns can be made of them.
         SchemaRejectedError: There are too many columns, or too deep ones.
     """
@@ -39,12 +44,27 @@ def infer_columns(
         try:
             data = reader.infer(samples, infer_types=description.infer_types)
         except SchemaInferenceError as error:
+            if chosen and len(sampler.lost) == len(chosen):
+                _refuse_lost(description, store, sampler.lost)
+                return None, sampler
             where = error.where or description.location
             raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
         data = without_ours(description, data)
     layout = infer_layout(description, data, (f"{each}/" for each in sampler.folders))
     check_limits(layout.data, where=description.location)
     return layout, sampler
+
+
+def _refuse_lost(
+    description: FilesDescription,
+    store: ReadStore,
+    lost: Sequence[tuple[ObjectInfo, LakestreamError]],
+) -> None:
+    """Refuse what the batch that reads these files would refuse, which needs columns first."""
+    for info, error in lost:
+        superseded = description.allow_overwrites and isinstance(error, ObjectChangedError)
+        if not (description.ignore_missing or superseded):
+            raise changed(InputFile(0, info, store.uri_of(info.key)), error) from error
 
 
 def without_ours(description: FilesDescription, data: t.Struct) -> t.Struct:

@@ -41,6 +41,7 @@ class Sampler:
         kept: Bytes of whole files by version, as stored, for the first batch's reads.
         folders: Where the files lie that ``choose`` looked at.
         has_content: Whether one of them is not empty.
+        lost: Chosen files that have no content any more, and why: gone, or overwritten by nothing.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Sampler:
         self.kept: dict[ObjectInfo, bytes] = {}
         self.folders: set[str] = set()
         self.has_content = False
+        self.lost: list[tuple[ObjectInfo, LakestreamError]] = []
         self._kept_bytes = 0
         self._whole: dict[ObjectInfo, Sample] = {}
 
@@ -91,12 +93,15 @@ class Sampler:
 
     def _end(self, info: ObjectInfo) -> int:
         """Give how much of a file is read."""
-        if self._format.whole_files and self._archives.kind(info.key) is None:
+        whole = self._format.whole_files and not self._format.ranged
+        if whole and self._archives.kind(info.key) is None:
             return info.size_bytes
         return min(info.size_bytes, _HEAD_BYTES)
 
     def samples(self, chosen: list[ObjectInfo]) -> Iterator[Sample]:
         """Read the chosen files' beginnings. Files that are gone or damaged are passed over.
+
+        One that was overwritten gives what it holds now: it is one of the source's files still.
 
         Raises:
             AccessDeniedError, StorageUnavailableError.
@@ -110,13 +115,15 @@ class Sampler:
                 self._keep(info, data)
             yield from self._sample(info, data, whole=True)
         for info in chosen:
-            if info.size_bytes > _HEAD_BYTES:
+            if info.size_bytes > _HEAD_BYTES and self._format.ranged:
+                yield from self._first_chunks(info)
+            elif info.size_bytes > _HEAD_BYTES:
                 yield from self._sample(info, self._head(info), whole=self._format.whole_files)
         for info in archives:
-            yield from self._members(info)
+            yield from self._first_chunks(info)
 
-    def _members(self, info: ObjectInfo) -> Iterator[Sample]:
-        """Read an archive's first members, as far as they can be read; of a big one its start."""
+    def _first_chunks(self, info: ObjectInfo) -> Iterator[Sample]:
+        """Read an archive's first members, or the beginning of one, or look into a ranged file."""
         fetch = Fetch(
             self._store, self._format, ignore_missing=True, reuse={}, archives=self._archives
         )
@@ -126,8 +133,8 @@ class Sampler:
             if chunk.failure is not None:
                 return
             taken += len(chunk.data)
-            if chunk.data:
-                yield Sample(chunk.file.uri, chunk.data, chunk.last)
+            if chunk.data or chunk.ranges is not None:
+                yield Sample(chunk.file.uri, chunk.data, chunk.last, ranges=chunk.ranges)
             if not chunk.last or taken >= _DECOMPRESSED_BYTES:
                 return
 
@@ -146,7 +153,10 @@ class Sampler:
     def _sample(
         self, info: ObjectInfo, data: bytes | LakestreamError, *, whole: bool
     ) -> Iterator[Sample]:
+        if isinstance(data, ObjectChangedError):
+            data, whole = self._present(info, data)
         if isinstance(data, (ObjectNotFoundError, ObjectChangedError)):
+            self.lost.append((info, data))
             return
         if isinstance(data, LakestreamError):
             raise data
@@ -161,6 +171,19 @@ class Sampler:
         text, ended = self._decompressed(data, suffix)
         if text and (ended or not self._format.whole_files):
             yield Sample(uri, text, whole and ended)
+
+    def _present(
+        self, info: ObjectInfo, changed: ObjectChangedError
+    ) -> tuple[bytes | LakestreamError, bool]:
+        """Read what has come in a file's place, and tell whether that is all of it."""
+        try:
+            now = self._store.head(info.key)
+        except ObjectNotFoundError as error:
+            return error, False
+        end = self._end(now)
+        if not 0 < end <= MAX_WHOLE_FILE_BYTES:
+            return changed, False
+        return self._head(now), end == now.size_bytes
 
     def _decompressed(self, data: bytes, suffix: str) -> tuple[bytes, bool]:
         """Give the beginning of what a compressed beginning holds, and whether it is all."""
