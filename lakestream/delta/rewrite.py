@@ -117,11 +117,20 @@ def rewritten(
 
 
 def partition_text(text: str | None, kind: t.SparkType, wider: t.SparkType) -> str | None:
-    """Give a partition value as the log has it under a wider type.
+    """Give a partition value as a log has it under a wider type, or under its own.
+
+    Args:
+        text: As deltalake gives it, which writes times otherwise than it reads them.
+        kind: Its type so far.
+        wider: Its type from now on.
 
     Source: the Delta protocol, "Partition Value Serialization".
     """
-    if text and (kind, wider) == (t.FLOAT, t.DOUBLE):
+    if not text:
+        return text
+    if kind in {t.TIMESTAMP, t.TIMESTAMP_NTZ}:
+        return text.replace("T", " ").removesuffix("Z")
+    if (kind, wider) == (t.FLOAT, t.DOUBLE):
         return repr(unpack("<f", pack("<f", float(text)))[0])
     return text
 

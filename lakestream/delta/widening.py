@@ -343,7 +343,7 @@ def _actions(
                 "deletionTimestamp": now_ms,
                 "dataChange": False,
                 "extendedFileMetadata": True,
-                "partitionValues": old.partition_values,
+                "partitionValues": new.partition_values,
                 "size": old.size_bytes,
             }
         }

@@ -16,6 +16,7 @@ from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, w
 
 from lakestream.delta import rewrite
 from lakestream.delta.log import DeltaLog
+from lakestream.delta.reading import read_table
 from lakestream.errors import (
     CommitConflictError,
     DataLossError,
@@ -226,6 +227,41 @@ def test_partitions_when_one_is_the_wider_column_then_rows_stay_in_theirs(path: 
 
 
 @pytest.mark.parametrize(
+    "values",
+    [
+        pa.array([datetime(2020, 1, 1, 1, 2, 3, 456789, tzinfo=UTC), None]),
+        pa.array([datetime(2020, 1, 1, 1, 2, 3, 456789), datetime(1969, 1, 1)]),
+        pa.array([MIDNIGHT, datetime(2020, 1, 1, 1, 2, 3, 400000)]),
+        pa.array([date(2020, 1, 1), None]),
+        pa.array([True, None]),
+        pa.array([Decimal("1.10"), Decimal("5.05")]),
+        pa.array([0.1, -2.5e-7]),
+        pa.array([0.1, None], pa.float32()),
+        pa.array([b"a\xff", None]),
+        pa.array(["x y/%é", ""]),
+    ],
+    ids=lambda each: str(each.type),
+)
+def test_partitions_when_another_column_becomes_wider_then_their_values_stay(
+    path: Path, values: pa.Array
+) -> None:
+    narrow = pa.table({"id": pa.array([1, 2], pa.int32()), "p": values})
+    write_deltalake(path, narrow, partition_by=["p"])
+    rows = DeltaTable(path).to_pyarrow_table().sort_by("id").to_pylist()
+
+    assert widen(sink_at(path), id=pa.array([I64]))
+
+    assert DeltaTable(path).to_pyarrow_table().sort_by("id").to_pylist() == rows
+    assert sorted(read_table(str(path)).read_all().to_pylist(), key=lambda row: row["id"]) == rows
+    texts = [each["add"]["partitionValues"]["p"] for each in actions(path, 1) if "add" in each]
+    if pa.types.is_timestamp(values.type):  # the protocol's way, which Spark reads, too
+        assert not any("T" in text or "Z" in text for text in texts if text)
+    append(sink_at(path), id=pa.array([I64]), p=values.slice(0, 1))
+    DeltaTable(path).create_checkpoint()
+    assert DeltaTable(path).to_pyarrow_table().num_rows == 3
+
+
+@pytest.mark.parametrize(
     ("stored", "given"),
     [
         (pa.array([date(2020, 1, 1)]), pa.array([MIDNIGHT])),
@@ -282,6 +318,7 @@ def test_fields_when_only_some_are_narrow_then_names_metadata_and_settings_stay(
     assert str(fields["A"].type) == 'PrimitiveType("long")'
     assert fields["A"].metadata == {"comment": "how many"}
     assert not fields["id"].nullable
+    assert DeltaTable(path).load_cdf(starting_version=1).read_all().num_rows == 0
     append(sink_at(path), a=pa.array([I64]), id=pa.array([2]))
     assert values(path, "A") == [1, I64]
 
