@@ -42,12 +42,16 @@ from lakestream.errors import (
 from lakestream.plan import types as t
 from lakestream.plan.schema_diff import schema_changes
 from lakestream.storage import stores
+from lakestream.storage.location import parse_location
 
 if TYPE_CHECKING:
     from lakestream.delta.table import Table, TableAddress
+    from lakestream.storage.base import LogStore
 
 #: What the commit's ``commitInfo`` says; it shows in the table's history.
 OPERATION: Final = "WIDEN COLUMNS"
+#: A folder that Delta's readers skip: where the store is probed.
+_PROBED: Final = "_lakestream"
 #: Writer features under which files may be replaced by what holds the same rows.
 _WRITABLE: Final = frozenset(
     {"appendOnly", "invariants", "checkConstraints", "changeDataFeed", "timestampNtz",
@@ -113,9 +117,7 @@ class Widening:
         replaced = self._replaced(table, wanted)
         number = table.version() + 1
         entry = _entry(table, wanted, replaced, metadata)
-        store = stores.open_log_store(self._address.path, self._address.options)
-        if not self._address.is_local:
-            stores.probe_log_store(store)
+        store = self._opened_store()
         self._sync([each.new.key for each in replaced])
         # Refused, too, when it is ours and the reply was lost: the table is looked at again.
         if not store.put_absent(self._log.key(number), entry):
@@ -128,6 +130,13 @@ class Widening:
                 f"the table to version {number - 1}, and reset the query",
             )
         self._staged = {}
+
+    def _opened_store(self) -> LogStore:
+        """Open the table's folder for the entry; refuse a store without put-if-absent."""
+        location, options = parse_location(self._address.path), self._address.options
+        if not self._address.is_local:
+            stores.probe_log_store(stores.open_log_store(location.child(_PROBED), options))
+        return stores.open_log_store(location, options)
 
     def _replaced(self, table: Table, wanted: t.Struct) -> list[_Replaced]:
         """Write anew what is not yet; give each replaced file with the one in its place."""

@@ -166,6 +166,8 @@ def test_statistics_when_rewritten_then_they_say_the_same_under_the_new_types(pa
         "a": pa.array([5, None], pa.int32()),
         "f": pa.array([0.1, 0.2], pa.float32()),
         "t": pa.array([at, at]),
+        "n": pa.array([MIDNIGHT, at.replace(tzinfo=None)]),
+        "e": pa.array([date(1969, 1, 1), None]),
         "s": pa.array([{"n": 1}, {"n": 2}], pa.struct({"n": pa.int32()})),
         "d": pa.array([Decimal("1.10"), Decimal("2.20")]),
         "b": [True, False],
@@ -188,11 +190,14 @@ def test_statistics_when_rewritten_then_they_say_the_same_under_the_new_types(pa
     assert (told["min.a"], told["null_count.a"]) == (5.0, 1)
     assert told["max.f"] == exact  # 0.2 would be less than the value, and leave its file out
     assert told["min.t"] == at
+    assert (told["min.n"], told["max.n"]) == (at.replace(tzinfo=None), MIDNIGHT)
+    assert (told["min.e"], told["null_count.e"]) == (date(1969, 1, 1), 1)
     assert (told["min.s.n"], told["max.s.n"]) == (1, 2)
     assert (told["min.d"], told["max.d"]) == (Decimal("1.1"), Decimal("2.2"))
     assert (told["min.w"], told["max.w"]) == ("x", "y")
     engine = QueryBuilder().register("t", DeltaTable(path))
-    rows = engine.execute("select w from t where f > 0.15 and d = 2.2").read_all()
+    where = "f > 0.15 and d = 2.2 and n < '2020-02-01' and t > '2019-01-01' and s.n = 2"
+    rows = engine.execute(f"select w from t where {where}").read_all()  # noqa: S608 - no input
     assert rows["w"].to_pylist() == ["y"]
     assert sink_at(path).row_count() == 2
 
