@@ -39,6 +39,7 @@ class FilesOptions(TypedDict, total=False):
     exclude_patterns: str | Iterable[str] | None
     use_strict_globber: bool
     order_by: OrderBy | None
+    listing_parallelism: int
     use_incremental_listing: Incremental
     full_listing_every: int
     modified_after: datetime | str | None
@@ -197,6 +198,7 @@ def read_files(
     exclude_patterns: str | Iterable[str] | None = None,
     use_strict_globber: bool = True,
     order_by: OrderBy | None = None,
+    listing_parallelism: int = 1,
     use_incremental_listing: Incremental = False,
     full_listing_every: int = FULL_LISTING_EVERY,
     modified_after: datetime | str | None = None,
@@ -273,6 +275,8 @@ def read_files(
         order_by: ``key`` or ``modification_time`` sorts all new files of a discovery, so that
             batches have them in this order; files that come later are in later batches. None
             gives the oldest first, as far as 50,000 of them are held at a time.
+        listing_parallelism: So many folders of a cloud's store are listed at the same time, 1 to
+            64: for places with many files in each folder, where listing takes long.
         use_incremental_listing: True lists only what sorts behind the newest names that were there
             before, where the store lists in order; ``"auto"`` once names proved to grow. What
             comes under an earlier name waits for the next listing of the whole place.
@@ -365,6 +369,7 @@ def read_files(
         exclude_patterns=exclude_patterns,
         use_strict_globber=use_strict_globber,
         order_by=order_by,
+        listing_parallelism=listing_parallelism,
         use_incremental_listing=use_incremental_listing,
         full_listing_every=full_listing_every,
         modified_after=modified_after,

@@ -378,6 +378,7 @@ OWN: Final = (
     Row("include_patterns", "include_patterns"),
     Row("exclude_patterns", "exclude_patterns"),
     Row("order_by", "order_by"),
+    Row("listing_parallelism", "listing_parallelism", number),
     Row("full_listing_every", "full_listing_every", number),
     Row("archives", "archives"),
     Row("min_age", "min_age"),

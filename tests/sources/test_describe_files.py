@@ -84,6 +84,8 @@ def test_defaults_hang_on_the_schema(
         ({"include_patterns": [5]}, "must be str"),
         ({"use_strict_globber": "no"}, "must be bool"),
         ({"order_by": "size"}, "order_by cannot be 'size'"),
+        ({"listing_parallelism": 0}, "from 1 to 64"),
+        ({"listing_parallelism": "8"}, "must be int"),
         ({"order_by": "key", "notifications": SqsQueue("http://q/1/q")}, "no order"),
         ({"partition_columns": ["a", "A"]}, "twice"),
         ({"metadata_column": ""}, "empty"),

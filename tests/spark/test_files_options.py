@@ -53,6 +53,7 @@ EXAMPLES: Final[dict[str, tuple[str, object]]] = {
     "line_sep": ("|", "|"),
     "exclude_patterns": ("**/archive", "**/archive"),
     "include_patterns": (r"re:_v\d\.json$", r"re:_v\d\.json$"),
+    "listing_parallelism": ("8", 8),
     "order_by": ("key", "key"),
     "use_incremental_listing": ("Auto", "auto"),
     "full_listing_every": ("20", 20),

@@ -78,6 +78,7 @@ def describe_files(
     exclude_patterns: str | Iterable[str] | None = None,
     use_strict_globber: bool = True,
     order_by: OrderBy | None = None,
+    listing_parallelism: int = 1,
     use_incremental_listing: Incremental = False,
     full_listing_every: int = FULL_LISTING_EVERY,
     modified_after: datetime | str | None = None,
@@ -147,6 +148,7 @@ def describe_files(
         patterns=path_patterns(include_patterns, exclude_patterns),
         strict_globs=use_strict_globber,
         order_by=checked_order(order_by, has_queue=notifications is not None),
+        listing_parallelism=checked_parallelism(listing_parallelism, "listing_parallelism"),
         modified_after=after,
         modified_before=before,
         listing=listing_policy(use_incremental_listing, full_listing_every),
@@ -173,7 +175,7 @@ def describe_files(
         filesystem=filesystem,
         notifications=checked_queue(notifications),
         backfill_interval=checked_interval(backfill_interval),
-        fetch_parallelism=checked_parallelism(fetch_parallelism),
+        fetch_parallelism=checked_parallelism(fetch_parallelism, "fetch_parallelism"),
         path_rewrites=rewrites_of(path_rewrites),
     )
     _check_columns(found)

@@ -54,6 +54,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
         strict_globs: Whether a star in the path stays within a folder.
         listing: When a listing may begin behind what was there before.
         order_by: How the new files of a discovery are sorted; None is oldest first, by parts.
+        listing_parallelism: Folders listed at the same time.
         modified_after: Exclusive.
         modified_before: Exclusive.
         min_age: Younger files wait for a later discovery.
@@ -114,6 +115,7 @@ class FilesDescription(msgspec.Struct, frozen=True):
     patterns: PathPatterns = PathPatterns()
     strict_globs: bool = True
     order_by: OrderBy | None = None
+    listing_parallelism: int = 1
     listing: ListingPolicy = ListingPolicy()
 
     def __repr__(self) -> str:

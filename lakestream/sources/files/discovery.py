@@ -223,7 +223,8 @@ class Discovery:
             found = candidates_of(page, fresh(page))
             yield [each for each in found if takes(each)]
             return
-        yield from pages(self._landing.store, "", fresh, takes, look)
+        parallelism = self._description.listing_parallelism
+        yield from pages(self._landing.store, "", fresh, takes, look, parallelism=parallelism)
 
     def takes_path(self, key: str) -> bool:
         """Tell whether a path is the source's, whatever its age."""

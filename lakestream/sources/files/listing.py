@@ -23,6 +23,8 @@ def pages(
     fresh: Callable[[RecordBatch], Sequence[int]],
     takes: Callable[[Candidate], bool],
     look: Pass | None = None,
+    *,
+    parallelism: int = 1,
 ) -> Iterator[list[Candidate]]:
     """List what is below ``prefix`` and give each page's new files.
 
@@ -32,13 +34,17 @@ def pages(
         fresh: Gives the positions on a page of files that are not known.
         takes: Tells which of these belong to the source; asked for new files only.
         look: Where to begin; it is shown each page before that is given. None lists all.
+        parallelism: Folders listed at the same time; a look that follows the order has none.
 
     Yields:
         One list a page, the empty ones included, so that the caller can look at the time.
 
-    Cost: the listing's requests; memory of one page.
+    Cost: the listing's requests; memory of a page for each folder listed at the same time.
     """
-    for page in store.list(prefix, start_after=None if look is None else look.start_after):
+    start_after = None if look is None else look.start_after
+    if look is not None and look.keeps != "nothing":
+        parallelism = 1
+    for page in store.list(prefix, start_after=start_after, parallelism=parallelism):
         if look is not None:
             look.see(page)
         positions = fresh(page)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lakestream.sources.files.notifications.base import Queue
 
 WHERE: Final = "read_files"
-_MOST_RECEIVERS: Final = 64
+_MOST_AT_A_TIME: Final = 64
 _LEAST_MAX_AGE: Final = timedelta(days=14)
 
 
@@ -241,15 +241,15 @@ def checked_interval(interval: str | timedelta | float | None) -> timedelta | No
     return found
 
 
-def checked_parallelism(count: int) -> int:
-    """Check ``fetch_parallelism``.
+def checked_parallelism(count: int, option: str) -> int:
+    """Check how much is done at the same time.
 
     Raises:
         ConfigError: It is no number from 1 to 64.
     """
-    check_type("fetch_parallelism", count, int)
-    if not 1 <= count <= _MOST_RECEIVERS:
+    check_type(option, count, int)
+    if not 1 <= count <= _MOST_AT_A_TIME:
         raise ConfigError(
-            f"fetch_parallelism cannot be {count}", where=WHERE, fix="give a number from 1 to 64"
+            f"{option} cannot be {count}", where=WHERE, fix="give a number from 1 to 64"
         )
     return count
