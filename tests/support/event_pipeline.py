@@ -75,6 +75,8 @@ class EventPipeline:
     random: random.Random
     lost: int = 0
     twice: int = 0
+    delayed: int = 0
+    kills: int = 0
     late: list[str] = field(default_factory=list)
     files: dict[str, list[int]] = field(default_factory=dict)
 
@@ -108,6 +110,7 @@ class EventPipeline:
                 self.lost += 1
             elif chance < _LOST + _LATE:
                 self.late.append(body)
+                self.delayed += 1
             elif chance < _LOST + _LATE + _TWICE:
                 on_time += [body, body]
                 self.twice += 1
@@ -130,9 +133,23 @@ class EventPipeline:
             check=False,
         )
         assert done.returncode == _KILLED, done.stderr[-2000:]
+        self.kills += 1
 
-    def assert_exactly_once(self) -> None:
-        """Hold the table against the raw objects, read without lakestream."""
+    def figures(self, rows: int, seconds: float) -> dict[str, int]:
+        """Give what was done, by what ``docs/reliability.md`` calls it."""
+        return {
+            "tables": 1,
+            "files": len(self.files),
+            "events twice": self.twice,
+            "never": self.lost,
+            "late": self.delayed,
+            "runs killed": self.kills,
+            "rows": rows,
+            "seconds": round(seconds),
+        }
+
+    def assert_exactly_once(self) -> int:
+        """Hold the table against the raw objects, read without lakestream; give its rows."""
         wanted: Counter[tuple[str, int]] = Counter()
         for key in self.lake.object_keys():
             wanted.update((key, row) for row in range(_ROWS))
@@ -146,6 +163,7 @@ class EventPipeline:
         found = Counter({(unquote(key), row): count for (key, row), count in found.items()})
         assert len(wanted) == len(self.files) * _ROWS
         check_exactly_once(wanted.elements(), found.elements())
+        return found.total()
 
 
 if __name__ == "__main__":

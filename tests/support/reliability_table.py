@@ -19,6 +19,12 @@ PAGE: Final = ROOT / "docs" / "reliability.md"
 _MATRIX: Final = ROOT / "tests" / "reliability" / "matrix.toml"
 _FIGURES: Final = ROOT / "tests" / "reliability" / "soak.json"
 _IDS: Final = re.compile(r"^test((?:_[a-z]\d+)+)_(.*)")
+_ABOUT_EVENTS: Final = """
+`make soak` then lands files, of three rows each, in a bucket that tells a queue of them, and spoils
+the events: some come twice, some never, some only after those of the next round, all in any order.
+Runs are killed as they receive, record, plan and commit. At the end one listing finds what no event
+told, and the table is compared with the bucket: a row that is lost or doubled fails the soak.
+"""
 _COLUMNS: Final = ("id", "fault", "promise", "tests", "last soak")
 _SOAK_COLUMNS: Final = (
     "kind of case",
@@ -149,6 +155,16 @@ def _lines(groups: list[Group], soak: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     faults = [(name, f"{times:,}") for name, times in soak["faults"].items()]
     yield from table_lines(("fault", "injected"), faults)
+    if soak.get("events"):
+        yield _ABOUT_EVENTS
+        names = next(iter(soak["events"].values()))
+        yield from table_lines(
+            ("way of the events", *names),
+            [
+                (route, *(f"{n:,}" if isinstance(n, int) else n for n in each.values()))
+                for route, each in soak["events"].items()
+            ],
+        )
     for group in groups:
         yield ""
         yield f"## {group.title}"

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -171,8 +172,16 @@ def save(tally: Tally, facts: Mapping[str, Any], path: Path) -> None:
         "total": asdict(whole.total),
         "kinds": {name: asdict(each) for name, each in whole.kinds.items()},
         "faults": dict(sorted(whole.faults.items())),
+        "events": before.get("events", {}),
     }
     path.write_text(json.dumps(figures, indent=2) + "\n")
+
+
+def keep_events(path: Path, route: str, figures: Mapping[str, int]) -> None:
+    """Write what a soak of notifications counted on one way of the events; the rest stays."""
+    kept: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    kept.setdefault("events", {})[route] = {"day": f"{datetime.now(UTC):%Y-%m-%d}", **figures}
+    path.write_text(json.dumps(kept, indent=2) + "\n")
 
 
 def _shortened(failure: str) -> str:

@@ -11,46 +11,70 @@ from typing import Any, Final
 import pytest
 from support.aws_events import EventLake, Wiring
 from support.event_pipeline import EventPipeline
+from support.soak_report import keep_events
 
 import lakestream as ls
 
 #: Files by the way of their events; ``make soak`` asks for more. The test server grows slow with
 #: what waits on a queue, so that they land in small rounds.
 SOAKED: Final = int(os.environ.get("LAKESTREAM_EVENT_FILES", "0"))
+#: Where a soak's figures are kept; else nowhere.
+FIGURES: Final = os.environ.get("LAKESTREAM_EVENT_FIGURES")
+SEED: Final = int(os.environ.get("LAKESTREAM_EVENT_SEED", "7"))
 FILES: Final[list[tuple[Wiring, int]]] = [
     ("sqs", SOAKED or 600),
     ("sns", SOAKED or 300),
     ("eventbridge", SOAKED or 300),
 ]
-ROUND: Final = 100
+ROUND: Final = 80 if SOAKED else 100
+#: Where runs are killed, in turn: at the hit of a fail point.
+KILLS: Final = (
+    ("recorded", 1),
+    ("sink_commit", 2),
+    ("received", 1),
+    ("plan", 1),
+    ("commit_log", 1),
+)
 
 
 @pytest.fixture
 def pipeline(request: pytest.FixtureRequest, moto_server: Any, tmp_path: Path) -> EventPipeline:
     wiring: Wiring = getattr(request, "param", "sqs")
     lake = EventLake(moto_server.endpoint, moto_server.options, wiring=wiring, visibility_s=2)
-    return EventPipeline(tmp_path, lake, random.Random(7))  # noqa: S311 - what is spoilt
+    return EventPipeline(tmp_path, lake, random.Random(SEED))  # noqa: S311 - what is spoilt
 
 
 @pytest.mark.parametrize(("pipeline", "files"), FILES, indirect=["pipeline"])
 def test_d3_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
     pipeline: EventPipeline, files: int
 ) -> None:
+    began = time.monotonic()
     pipeline.table().run()
-    kills = {1: ("recorded", 1), 2: ("sink_commit", 2)}
-    for number in range(files // ROUND):
-        pipeline.land(ROUND)
-        if number in kills:
-            pipeline.run_killed(*kills[number], max_files=50)
+    for number, landed in enumerate(range(0, files, ROUND)):
+        pipeline.land(min(ROUND, files - landed))
+        at = kill_of(number)
+        if at is not None:
+            pipeline.run_killed(*at, max_files=ROUND // 2)
         else:
             pipeline.table(fetch_parallelism=2).run()
     pipeline.land(0)  # what was late
     batches = pipeline.table(backfill_interval="1 ms").run()
-    pipeline.assert_exactly_once()
+    rows = pipeline.assert_exactly_once()
     assert pipeline.lost > 0
     assert pipeline.twice > 0
     assert sum(each.num_input_rows for each in batches) > 0
     assert pipeline.table().run() == []
+    if FIGURES is not None:
+        wiring = str(pipeline.lake.wiring)  # type: ignore[union-attr] # the fixture's is of AWS
+        keep_events(Path(FIGURES), wiring, pipeline.figures(rows, time.monotonic() - began))
+
+
+def kill_of(number: int) -> tuple[str, int] | None:
+    """Give where a round's run is killed; two of four are in a soak, else two in all."""
+    place = number % 4
+    if place not in {1, 2} or (number > place and not SOAKED):
+        return None
+    return KILLS[(number // 4 * 2 + place - 1) % len(KILLS)]
 
 
 @pytest.mark.parametrize("point", ["received", "recorded", "plan", "sink_commit", "commit_log"])
