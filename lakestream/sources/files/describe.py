@@ -178,8 +178,7 @@ def describe_files(
         fetch_parallelism=checked_parallelism(fetch_parallelism, "fetch_parallelism"),
         path_rewrites=rewrites_of(path_rewrites),
     )
-    _check_columns(found)
-    return found
+    return _checked_columns(found)
 
 
 def _check_switches(**switches: bool) -> None:
@@ -315,7 +314,7 @@ def _rescued(
     return _RESCUED if declared is None or evolution == "rescue" else None
 
 
-def _check_columns(description: FilesDescription) -> None:
+def _checked_columns(description: FilesDescription) -> FilesDescription:
     """Refuse column names that meet, as far as they are known now."""
     beside = [description.rescued_column, description.metadata_column]
     names = [each.casefold() for each in beside if each is not None]
@@ -326,3 +325,4 @@ def _check_columns(description: FilesDescription) -> None:
     layout = description.declared_layout
     if layout is not None:
         layout.schema(description)
+    return description
