@@ -83,6 +83,26 @@ def test_name_when_shorter_than_what_its_neighbours_share_then_it_is_not_known()
     assert found.absent(["aba"]) == []
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param("abz", id="begins and ends like them, but these overlap"),
+        pytest.param("bbcbz", id="begins otherwise"),
+        pytest.param("abcbx", id="ends otherwise"),
+        pytest.param("cz", id="only what they share"),
+    ],
+)
+def test_name_when_it_lies_between_two_blocks_then_it_is_not_known(wrong: str) -> None:
+    names = ["abbz", "abcbz", "abdbz", "c1z", "c2z", "c3z", "d1.json", "d2.json"]
+    found = _known(names)
+    assert found._packs[0]._texts[:2] == ["\n\nc\nd\n", "\n1\n2\n3\n"]
+    page = sorted([*names, wrong])
+    for _ in range(2):
+        assert found.absent([wrong]) == [0]
+        assert found.absent(page) == [page.index(wrong)]
+        assert found.absent(names) == []
+
+
 def test_names_when_added_then_packed_from_so_many_on() -> None:
     found = _known(["a", "b"], ["c"] * 5)
     assert found._packs == []
