@@ -130,6 +130,18 @@ class SinkContract:
         assert found.schema == _SCHEMA
         assert target.holds([])
 
+    def test_widen_when_the_stream_fits_then_the_inspection_still_serves(
+        self, target: Target
+    ) -> None:
+        """Nothing is changed, and nothing of the stream is taken."""
+        found = look(target.prepared(), 0)
+        stream = _stream([[1, 2]])
+
+        assert not found.widen(stream, _metadata(0))
+        assert found.widened == ()
+        found.commit(stream, _metadata(0))
+        assert target.holds([1, 2])
+
     def test_inspection_after_the_commit_has_the_receipt(self, target: Target) -> None:
         """Whoever looks: the committer, or another run after a crash."""
         sink = target.prepared()

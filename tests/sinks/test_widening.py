@@ -14,7 +14,7 @@ import pytest
 from arro3.core import RecordBatchReader
 from deltalake import CommitProperties, DeltaTable, QueryBuilder, Transaction, write_deltalake
 
-from lakestream.delta import rewrite
+from lakestream.delta import rewrite, widening
 from lakestream.delta.log import DeltaLog
 from lakestream.delta.reading import read_table
 from lakestream.errors import (
@@ -30,6 +30,7 @@ from lakestream.plan.schema_diff import SchemaChange
 from lakestream.plan.types import Struct, schema_of_ddl
 from lakestream.sinks.delta import DeltaInspection, DeltaSink
 from lakestream.storage import new_files, stores
+from lakestream.storage.local_log import LocalLogStore
 from lakestream.testing import FaultPlan
 from lakestream.testing.fault_kinds import fails, loses_reply
 
@@ -459,6 +460,27 @@ def test_entry_when_its_put_breaks_off_then_the_next_look_tells(path: Path, faul
 
     assert DeltaTable(path).version() == 1
     assert values(path) == [1]
+
+
+def test_files_when_written_anew_on_a_disk_then_they_are_synced_before_the_entry(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_deltalake(path, pa.table({"a": pa.array([1], pa.int32())}))
+    done: list[str] = []
+    synced, put = widening.sync, LocalLogStore.put_absent
+    monkeypatch.setattr(
+        widening, "sync", lambda root, keys: done.extend(keys) or synced(root, keys)
+    )
+    monkeypatch.setattr(
+        LocalLogStore,
+        "put_absent",
+        lambda store, key, data: done.append(key) or put(store, key, data),
+    )
+
+    widen(sink_at(path), a=pa.array([I64]))
+
+    (new,) = [each["add"]["path"] for each in actions(path, 1) if "add" in each]
+    assert done == [new, f"_delta_log/{1:020}.json"]
 
 
 def test_file_when_a_vacuum_took_it_before_its_commit_then_the_sink_says_so(
