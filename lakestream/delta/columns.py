@@ -47,17 +47,16 @@ def fit(stream: t.Struct, table: t.Struct, *, where: str, widens: bool = False) 
     check_columns(stream, where=where)
     known = {name.lower(): (name, kind) for name, kind in table.fields}
     fields: list[tuple[str, t.SparkType]] = []
-    for name, kind in stream.fields:
+    for name, given in stream.fields:
         spelled, wanted = known.get(name.lower(), (name, None))
-        if wanted is not None and widens:
-            kind = retyped(kind, wanted)  # noqa: PLW2901 - one column, by two names
+        kind = retyped(given, wanted) if widens and wanted is not None else given
         if wanted is not None and not _storable(kind, wanted):
             raise SinkSchemaError(
-                f"column {name!r} is {t.type_name(kind)}, the table's is {t.type_name(wanted)}",
+                f"column {name!r} is {t.type_name(given)}, the table's is {t.type_name(wanted)}",
                 where=where,
                 fix=f"cast it: CAST({t.quoted(name)} AS {t.type_ddl(wanted)}), or write to a new "
                 "table; the type of a table's column is never changed silently"
-                + _may_widen(kind, wanted, widens=widens),
+                + _may_widen(given, wanted, widens=widens),
             )
         fields.append((spelled, kind))
     same = sorted(fields, key=_name) == sorted(table.fields, key=_name)

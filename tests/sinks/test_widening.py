@@ -448,6 +448,30 @@ def test_zombie_when_it_looked_before_then_its_narrow_rows_are_refused(path: Pat
     assert values(path) == [1]
 
 
+@pytest.mark.parametrize(
+    "rewrites",
+    [
+        lambda table: table.optimize.compact(),
+        lambda table: table.optimize.z_order(["a"]),
+        lambda table: table.delete("a = 1"),
+        lambda table: table.update({"a": "7"}),
+    ],
+    ids=["compact", "z-order", "delete", "update"],
+)
+def test_rewrite_when_it_looked_before_the_widening_then_it_is_refused(
+    path: Path, rewrites: Any
+) -> None:
+    for number in (1, 2):
+        write_deltalake(path, pa.table({"a": pa.array([number], pa.int32())}), mode="append")
+    stale = DeltaTable(path)
+    widen(sink_at(path), a=pa.array([I64]))
+
+    with pytest.raises(Exception, match=r"(?i)commit|conflict|metadata"):
+        rewrites(stale)
+
+    assert values(path) == [1, 2]
+
+
 @pytest.mark.parametrize("fault", [fails(), loses_reply()], ids=["fails", "loses the reply"])
 def test_entry_when_its_put_breaks_off_then_the_next_look_tells(path: Path, fault: Any) -> None:
     write_deltalake(path, pa.table({"a": pa.array([1], pa.int32())}))

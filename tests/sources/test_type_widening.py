@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import date, datetime
 from decimal import Decimal
@@ -137,6 +138,49 @@ def test_parquet_when_types_are_wider_then_so_is_the_table(
     assert (second["i"], second["f"], second["d"]) == (300, 0.1, datetime(2021, 1, 1, 12))
     assert second["l"] is None  # bigint widens to no double
     assert "0.5" in second["_rescued_data"]
+
+
+def test_avro_when_types_are_wider_then_so_is_the_table(
+    landing: Path, declare: Callable[..., StreamingTable]
+) -> None:
+    import fastavro
+
+    table = declare(format="avro")
+    for name, number, (i, f) in (("a", 1, ("int", "float")), ("b", 2**40, ("long", "double"))):
+        fields = [{"name": "i", "type": i}, {"name": "f", "type": f}]
+        with (landing / f"{name}.avro").open("wb") as file:
+            fastavro.writer(
+                file,
+                {"type": "record", "name": "r", "fields": fields},
+                [{"i": number, "f": number / 4}],
+            )
+        changes = told(table)
+
+    assert changes == ["~ i INT -> BIGINT", "~ f FLOAT -> DOUBLE"]
+    assert sorted((each["i"], each["f"]) for each in rows(table)) == [(1, 0.25), (2**40, 2.0**38)]
+
+
+def test_xml_when_values_are_too_wide_then_the_batch_widens(
+    landing: Path, declare: Callable[..., StreamingTable]
+) -> None:
+    table = declare(format="xml", row_tag="r")
+    (landing / "a.xml").write_text("<x><r><n>5</n></r></x>")
+    assert told(table) == []
+    (landing / "b.xml").write_text("<x><r><n>12345678901234567890</n></r></x>")
+
+    assert told(table) == ["~ n BIGINT -> DECIMAL(20,0)"]
+    assert sorted(each["n"] for each in rows(table)) == [Decimal(5), Decimal(12345678901234567890)]
+
+
+def test_first_batch_when_its_sample_was_narrow_then_the_empty_table_is_widened(
+    landing: Path, declare: Callable[..., StreamingTable]
+) -> None:
+    (landing / "a.csv").write_text("id\n3000000000\n")
+    (landing / "b.csv").write_text("id\n1\n")
+    os.utime(landing / "a.csv", (1, 1))
+
+    assert told(declare(schema_inference_max_files=1)) == ["~ id INT -> BIGINT"]
+    assert [each["id"] for each in rows(declare())] == [1, 3_000_000_000]
 
 
 def test_column_when_a_hint_pins_it_then_it_stays_and_its_values_are_rescued(
