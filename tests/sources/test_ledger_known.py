@@ -104,11 +104,12 @@ def test_name_when_it_lies_between_two_blocks_then_it_is_not_known(wrong: str) -
 
 
 def test_names_when_added_then_packed_from_so_many_on() -> None:
-    found = _known(["a", "b"], ["c"] * 5)
+    found = _known(["a", "b"], ["c1", "c2", "c3", "c4", "c5"])
+    assert found.absent(["a", "d"]) == [1]
     assert found._packs == []
     found.add(["d"])
     assert len(found._packs) == 1
-    assert found.absent(["a", "b", "c", "d", "e"]) == [4]
+    assert found.absent(["a", "b", "c5", "d", "e"]) == [4]
     assert len(found) == 8
     found.add(["e"])
     assert (found.absent(["e", "f"]), len(found._packs), len(found)) == ([1], 1, 9)
