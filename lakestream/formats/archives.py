@@ -12,8 +12,8 @@ from urllib.parse import quote
 
 import msgspec
 
-from lakestream.lazy_pattern import lazy_pattern
 from lakestream.errors import BadFileError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.limits import (
     COMPRESSION_RATIO_FROM_BYTES,
     MAX_ARCHIVE_BYTES,

@@ -73,6 +73,11 @@ class AvroFormat:
         return False
 
     @property
+    def ranged(self) -> bool:
+        """Files are read from their beginning on."""
+        return False
+
+    @property
     def compressible(self) -> bool:
         """Avro compresses its own blocks."""
         return False

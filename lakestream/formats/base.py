@@ -55,6 +55,30 @@ class Fit(msgspec.Struct, frozen=True, gc=False):
     lines: int
 
 
+class FileFailedError(Exception):
+    """What reading a place of a file raises when that file cannot be read on.
+
+    Args:
+        failure: Why.
+    """
+
+    def __init__(self, failure: LakestreamError) -> None:
+        super().__init__(str(failure))
+        self.failure = failure
+
+
+class Ranges(msgspec.Struct, frozen=True):
+    """A file that is read where its format looks.
+
+    Args:
+        size_bytes: Its size.
+        read: Gives bytes ``[start, end)``. Raises ``FileFailedError``, or what ends the batch.
+    """
+
+    size_bytes: int
+    read: Callable[[int, int], bytes]
+
+
 class FileChunk(msgspec.Struct, frozen=True):
     """A piece of a file's decompressed bytes, in order; files follow one another.
 
@@ -64,6 +88,7 @@ class FileChunk(msgspec.Struct, frozen=True):
         last: True on the file's last chunk (small files have one chunk).
         failure: The file could not be read on (gone, corrupt, truncated): no more chunks follow.
         fits: What ``infer`` said of a sample that is this whole file.
+        ranges: In place of ``data``, for a large file of a ``ranged`` format.
     """
 
     file: InputFile
@@ -71,6 +96,7 @@ class FileChunk(msgspec.Struct, frozen=True):
     last: bool
     failure: LakestreamError | None = None
     fits: Fit | None = None
+    ranges: Ranges | None = None
 
 
 class FileOutcome(msgspec.Struct):
@@ -177,12 +203,14 @@ class Sample(msgspec.Struct):
         whole: True when ``data`` is the whole file.
         fits: Set by ``infer``: that every record was found to fit the schema without a flaw, so
             that ``decode`` need not look again; None where that is not known.
+        ranges: In place of ``data``, for a large file of a ``ranged`` format.
     """
 
     uri: str
     data: bytes
     whole: bool
     fits: Fit | None = None
+    ranges: Ranges | None = None
 
 
 class Format(Protocol):
@@ -196,6 +224,11 @@ class Format(Protocol):
     @property
     def whole_files(self) -> bool:
         """True when a file must come as one chunk (Parquet, binaryFile, multi-line JSON)."""
+        ...
+
+    @property
+    def ranged(self) -> bool:
+        """True when a large file is read in places instead (``FileChunk.ranges``)."""
         ...
 
     @property

@@ -48,6 +48,11 @@ class BinaryFileFormat:
         return True
 
     @property
+    def ranged(self) -> bool:
+        """Files are read from their beginning on."""
+        return False
+
+    @property
     def compressible(self) -> bool:
         """The content is the file as it is, compressed or not."""
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import SEEK_CUR, SEEK_END, SEEK_SET
 from typing import ClassVar, Final
 
 import msgspec
@@ -20,8 +21,10 @@ from lakestream.formats.base import (
     DecodedBatch,
     DecodePlan,
     FileChunk,
+    FileFailedError,
     InputFile,
     Outcomes,
+    Ranges,
     Sample,
 )
 from lakestream.formats.column_layout import Layout, layout_of_header
@@ -37,19 +40,76 @@ from lakestream.plan import types as t
 BATCH_ROWS: Final = 32_768
 
 
+class Places:
+    """A file that is read in places, as the one that pyarrow reads.
+
+    Args:
+        ranges: The file.
+
+    Attributes:
+        failure: What reading raised: a library may tell no more of it than its text.
+    """
+
+    closed = False
+
+    def __init__(self, ranges: Ranges) -> None:
+        self._ranges = ranges
+        self._at = 0
+        self.failure: BaseException | None = None
+
+    def readable(self) -> bool:
+        """Tell that it can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Tell that it can be read anywhere."""
+        return True
+
+    def tell(self) -> int:
+        """Give the place."""
+        return self._at
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Go to a place."""
+        base = {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._ranges.size_bytes}[whence]
+        self._at = base + offset
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        """Give the next bytes."""
+        left = max(0, self._ranges.size_bytes - self._at)
+        start, size = self._at, left if size < 0 else min(size, left)
+        if not size:
+            return b""
+        try:
+            data = self._ranges.read(start, start + size)
+        except BaseException as error:
+            self.failure = error
+            raise
+        self._at += len(data)
+        return data
+
+    def close(self) -> None:
+        """Read no more."""
+        self.closed = True
+
+
 @contextmanager
-def reading(uri: str, name: str) -> Iterator[None]:
+def reading(uri: str, name: str, places: Places | None = None) -> Iterator[None]:
     """Turn what a library raises for damaged bytes into a failure of the file.
 
     Args:
         uri: The file.
         name: The format's name, for people.
+        places: What the library reads from; what that raised comes through as it was.
     """
     try:
         yield
     except (
         pyarrow().ArrowException, OSError, ValueError, OverflowError, MemoryError, RecursionError,
     ) as error:  # fmt: skip
+        if places is not None and places.failure is not None:
+            raise places.failure from error
         raise damaged(uri, name) from error
 
 
@@ -177,8 +237,16 @@ class FileColumns:
         return pyarrow().array(texts, pyarrow().string())
 
 
+def _source(given: FileChunk | Sample) -> tuple[Column, Places | None]:
+    """Give a file as pyarrow reads it, and what it reads from where that is not memory."""
+    if given.ranges is None:
+        return pyarrow().BufferReader(given.data), None
+    places = Places(given.ranges)
+    return pyarrow().PythonFile(places, mode="r"), places
+
+
 class OpenedFile(msgspec.Struct, frozen=True):
-    """A file that is held whole, opened by its library.
+    """A file opened by its library.
 
     Args:
         columns: What it has.
@@ -201,8 +269,8 @@ class WholeFileFormat(ABC):
     title: ClassVar[str]
 
     @abstractmethod
-    def opened(self, data: bytes) -> OpenedFile:
-        """Open a file; what the library raises for damaged bytes is the caller's to map."""
+    def opened(self, source: Column) -> OpenedFile:
+        """Open a file of pyarrow's; what it raises for damaged bytes is the caller's to map."""
 
     @property
     def name(self) -> str:
@@ -212,6 +280,11 @@ class WholeFileFormat(ABC):
     @property
     def whole_files(self) -> bool:
         """The footer stands at the end."""
+        return True
+
+    @property
+    def ranged(self) -> bool:
+        """The footer says where everything is."""
         return True
 
     @property
@@ -240,13 +313,18 @@ class WholeFileFormat(ABC):
     def decode(
         self, chunks: Iterable[FileChunk], plan: DecodePlan, outcomes: Outcomes
     ) -> Iterator[DecodedBatch]:
-        """Decode files as ``Format.decode`` says: memory is the file and one batch of it."""
+        """Decode files as ``Format.decode`` says.
+
+        Memory is a small file, or one row group or stripe of a large one, and a batch of it.
+        """
         for chunk in chunks:
             if chunk.failure is not None:
                 fail_file(chunk.file, chunk.failure, outcomes)
                 continue
             try:
                 yield from self._decoded(chunk, plan, outcomes)
+            except FileFailedError as failed:
+                fail_file(chunk.file, failed.failure, outcomes)
             except BadFileError as error:
                 fail_file(chunk.file, error, outcomes)
 
@@ -254,10 +332,11 @@ class WholeFileFormat(ABC):
         for sample in samples:
             if not sample.whole:
                 continue
+            source, places = _source(sample)
             try:
-                with reading(sample.uri, self.title):
-                    columns = self.opened(sample.data).columns
-            except BadFileError:
+                with reading(sample.uri, self.title, places):
+                    columns = self.opened(source).columns
+            except (BadFileError, FileFailedError):
                 continue
             yield columns
 
@@ -265,11 +344,12 @@ class WholeFileFormat(ABC):
         self, chunk: FileChunk, plan: DecodePlan, outcomes: Outcomes
     ) -> Iterator[DecodedBatch]:
         uri = chunk.file.uri
-        with reading(uri, self.title):
-            opened = self.opened(chunk.data)
+        source, places = _source(chunk)
+        with reading(uri, self.title, places):
+            opened = self.opened(source)
         columns = FileColumns(chunk.file, opened.columns, plan, outcomes)
         while True:
-            with reading(uri, self.title):
+            with reading(uri, self.title, places):
                 batch = next(opened.batches, None)
                 if batch is not None:
                     # Text that is not UTF-8 would be undefined behaviour in Rust readers.

@@ -157,6 +157,11 @@ class CsvFormat:
         return False
 
     @property
+    def ranged(self) -> bool:
+        """Files are read from their beginning on."""
+        return False
+
+    @property
     def compressible(self) -> bool:
         """CSV may come compressed."""
         return True

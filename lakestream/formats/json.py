@@ -116,6 +116,7 @@ class JsonFormat(msgspec.Struct, frozen=True):
     allow_backslash_escaping_any_character: bool = False
     allow_numeric_leading_zeros: bool = False
 
+    ranged: ClassVar[bool] = False
     compressible: ClassVar[bool] = True
     fixed_schema: ClassVar[Struct | None] = None
     name: ClassVar[str] = "json"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from lakestream.formats.columnar import OpenedFile, WholeFileFormat, columns_of
-from lakestream.formats.lazy_pyarrow import Column, pyarrow
+from lakestream.formats.lazy_pyarrow import Column
 from lakestream.plan import types as t
 
 
@@ -20,11 +20,11 @@ class OrcFormat(WholeFileFormat):
 
     title: ClassVar[str] = "ORC"
 
-    def opened(self, data: bytes) -> OpenedFile:
+    def opened(self, source: Column) -> OpenedFile:
         """Open a file."""
         from pyarrow import orc
 
-        file = orc.ORCFile(pyarrow().BufferReader(data))
+        file = orc.ORCFile(source)
         stripes = (file.read_stripe(number) for number in range(file.nstripes))
         return OpenedFile(_columns(file.schema), stripes)
 

@@ -69,6 +69,11 @@ class TextFormat:
         return self.whole_text
 
     @property
+    def ranged(self) -> bool:
+        """Files are read from their beginning on."""
+        return False
+
+    @property
     def compressible(self) -> bool:
         """Text may come compressed."""
         return True

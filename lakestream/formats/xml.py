@@ -142,6 +142,11 @@ class XmlFormat:
         return False
 
     @property
+    def ranged(self) -> bool:
+        """Files are read from their beginning on."""
+        return False
+
+    @property
     def compressible(self) -> bool:
         """XML may come compressed."""
         return True

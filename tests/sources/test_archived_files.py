@@ -18,7 +18,7 @@ from pyarrow import orc
 from support.fault_pipeline import Pipeline
 
 import lakestream as ls
-from lakestream.errors import ConfigError
+from lakestream.errors import BadRecordError, ConfigError
 from lakestream.formats import archives
 from lakestream.sources.files import fetch, members
 
@@ -272,6 +272,18 @@ def test_archive_over_the_limits_then_in_quarantine_and_the_rest_goes_on(
     assert pipeline.rows() == {(7,): 1}
     (bad,) = pipeline.quarantine()
     assert "unpacks to more than" in bad["reason"]
+
+
+def test_batch_when_members_have_more_bad_records_than_allowed_then_stopped_and_one_named(
+    tmp_path: Path,
+) -> None:
+    pipeline = Pipeline(tmp_path, schema="id INT", max_bad_records=1)
+    pipeline.land("a.zip", zipped({"good.json": b'{"id": 1}\n', "bad.json": b"x\n" * 2}))
+
+    with pytest.raises(BadRecordError, match="max_bad_records=1") as caught:
+        pipeline.table.run()
+
+    assert str(caught.value.where).endswith("a.zip!/bad.json")
 
 
 @pytest.mark.parametrize("wanted", [1, b"*.csv", "[a"])

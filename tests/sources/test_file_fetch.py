@@ -20,6 +20,7 @@ from lakestream.formats.text import TextFormat
 from lakestream.sources.base import ReadLimit
 from lakestream.sources.files.ahead import Ahead
 from lakestream.sources.files.fetch import Fetch
+from lakestream.sources.files.members import Archives
 from lakestream.sources.files.sample_limits import SampleLimits
 from lakestream.sources.files.sampling import Sampler
 from lakestream.storage import stores
@@ -111,11 +112,11 @@ def test_bytes_when_sampled_are_not_fetched_again(pipe: FilesPipe) -> None:
     pipe.land("b.json", {"id": 2})
     reader = pipe.open()
     reader.discover()
-    assert {info.key for info in reader._reuse} == {"a.json", "b.json"}
+    assert {info.key for info in reader.columns.kept} == {"a.json", "b.json"}
     (pipe.landing / "a.json").unlink()
     batch = pipe.read(reader, reader.initial(), reader.latest(reader.initial()))
     assert [row["id"] for row in batch.rows] == [1, 2]
-    assert reader._reuse == {}
+    assert reader.columns.kept == {}
 
 
 def test_sample_takes_the_newest_files_within_its_limits(pipe: FilesPipe) -> None:
@@ -124,7 +125,7 @@ def test_sample_takes_the_newest_files_within_its_limits(pipe: FilesPipe) -> Non
     pipe.land("empty.txt", age_s=1)
     store = stores.open_read_store(str(pipe.landing))
     keys = [f"{age}.txt" for age in range(5)] + ["empty.txt"]
-    sampler = Sampler(store, TextFormat(), SampleLimits(files=3, bytes=10))
+    sampler = Sampler(store, TextFormat(), SampleLimits(files=3, bytes=10), Archives())
     chosen = sampler.choose(store.head(key) for key in keys)
     assert [each.key for each in chosen] == ["0.txt", "1.txt"]
     assert [(each.data, each.whole) for each in sampler.samples(chosen)] == [(b"12345", True)] * 2

@@ -20,7 +20,7 @@ from lakestream.errors import (
     StorageUnavailableError,
 )
 from lakestream.formats.archives import Read
-from lakestream.formats.base import FileChunk, Fit, Format, InputFile
+from lakestream.formats.base import FileChunk, FileFailedError, Fit, Format, InputFile, Ranges
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES
 from lakestream.sources.files.members import Archives, Window, member_file, members, unpacked
@@ -138,6 +138,8 @@ class Fetch:
         return suffix_of(file.info.key) if self._compressible else None
 
     def _whole(self, file: InputFile) -> FileChunk:
+        if self._format.ranged:
+            return FileChunk(file, b"", last=True, ranges=self._in_places(file))
         if file.info.size_bytes > MAX_WHOLE_FILE_BYTES:
             return FileChunk(file, b"", last=True, failure=_too_big(file))
         try:
@@ -146,6 +148,19 @@ class Fetch:
             return self._failed(file, error)
         _check_length(file, data, file.info.size_bytes)
         return FileChunk(file, data, last=True)
+
+    def _in_places(self, file: InputFile) -> Ranges:
+        size = file.info.size_bytes
+        window = Window(lambda start, end: self._range(file, start, end), size)
+
+        def read(start: int, end: int) -> bytes:
+            try:
+                return window(start, end)
+            except LakestreamError as error:
+                failure = self._failed(file, error).failure or error
+                raise FileFailedError(failure) from error
+
+        return Ranges(size, read)
 
     def _ranges(self, file: InputFile) -> Iterator[bytes]:
         size = file.info.size_bytes

@@ -98,7 +98,7 @@ def fold_member(member: InputFile, found: FileOutcome, archive: FileOutcome) -> 
 
 
 class Window:
-    """Reads an object's ranges through one that is held, since they mostly follow one another.
+    """Reads an object's ranges through the last two blocks of it, which are held.
 
     Args:
         get: Gives bytes ``[start, end)`` of the object.
@@ -108,15 +108,24 @@ class Window:
     def __init__(self, get: Read, size_bytes: int) -> None:
         self._get = get
         self._size = size_bytes
-        self._start = 0
-        self._data = b""
+        self._blocks: dict[int, bytes] = {}
 
     def __call__(self, start: int, end: int) -> bytes:
-        """Give bytes ``[start, end)``; a store is asked for 4 MB at least."""
-        if start < self._start or end > self._start + len(self._data):
-            stop = min(max(end, start + _WINDOW_BYTES), self._size)
-            self._start, self._data = start, self._get(start, stop)
-        return self._data[start - self._start : end - self._start]
+        """Give bytes ``[start, end)``; of what is smaller, the store is asked for 4 MB."""
+        if end - start > _WINDOW_BYTES:
+            return self._get(start, end)
+        first = start // _WINDOW_BYTES * _WINDOW_BYTES
+        data = b"".join(self._block(at) for at in range(first, end, _WINDOW_BYTES))
+        return data[start - first : end - first]
+
+    def _block(self, start: int) -> bytes:
+        data = self._blocks.get(start)
+        if data is None:
+            while len(self._blocks) > 1:
+                del self._blocks[next(iter(self._blocks))]
+            stop = min(start + _WINDOW_BYTES, self._size)
+            data = self._blocks[start] = self._get(start, stop)
+        return data
 
 
 def members(
