@@ -2,11 +2,11 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from support import fork_server
 
 PIPELINE = """
 import lakestream as ls
@@ -22,14 +22,7 @@ def cheap(orders):
 
 
 def lakestream(*words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-c", "from lakestream.cli.main import run; run()", *words],
-        input=answer,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
+    return fork_server.run("from lakestream.cli.main import run; run()", *words, given=answer)
 
 
 @pytest.fixture(autouse=True)

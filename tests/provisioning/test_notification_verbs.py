@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import uuid
 from pathlib import Path
 from typing import Any
 
 import pytest
-from support import google_double
+from support import fork_server, google_double
 from support.aws_events import client
 from typer.testing import CliRunner
 
@@ -29,19 +28,8 @@ def orders():
 
 
 def notifications(*words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "from lakestream.cli.main import run; run()",
-            "notifications",
-            *words,
-        ],
-        input=answer,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
+    return fork_server.run(
+        "from lakestream.cli.main import run; run()", "notifications", *words, given=answer
     )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support import fork_server
 from support.fault_pipeline import Pipeline
 
 import lakestream as ls
@@ -71,7 +72,7 @@ def test_c11_run_when_signalled_at_a_line_then_the_next_run_is_exact(
     for name in ("a.json", "b.json"):
         pipeline.land(name, {"id": name}, {"id": name})
 
-    ended = _child(SIGNALLED, pipeline.folder, signal, line)
+    ended = fork_server.run(SIGNALLED, pipeline.folder, signal, line)
 
     assert ended.returncode != 0
     pipeline.table.run()

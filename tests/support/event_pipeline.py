@@ -7,9 +7,7 @@ test may kill by ``LAKESTREAM_FAILPOINT``.
 from __future__ import annotations
 
 import json
-import os
 import random
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +20,7 @@ from lakestream.failpoint import VARIABLE
 from lakestream.sources.files.notifications import receiver
 from lakestream.streaming_table import StreamingTable
 from lakestream.testing import check_exactly_once
+from support import fork_server
 from support.aws_events import EventLake
 from support.azure_events import AzureLake
 from support.gcs_events import GcsLake
@@ -121,16 +120,10 @@ class EventPipeline:
 
     def run_killed(self, point: str, hit: int = 1, **changes: Any) -> None:
         """Run in a process of its own that is killed at a fail point."""
-        done = subprocess.run(
-            [sys.executable, "-m", "support.event_pipeline", json.dumps(self.declared(**changes))],
-            env={
-                **os.environ,
-                VARIABLE: f"{point}:{hit}:kill",
-                "PYTHONPATH": str(Path(__file__).parent.parent),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
+        done = fork_server.run(
+            "import runpy; runpy.run_module('support.event_pipeline', run_name='__main__')",
+            json.dumps(self.declared(**changes)),
+            env={VARIABLE: f"{point}:{hit}:kill"},
         )
         assert done.returncode == _KILLED, done.stderr[-2000:]
         self.kills += 1

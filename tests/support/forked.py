@@ -33,7 +33,11 @@ _LOADED_LATE: Final = (
     "pyarrow",
     "pyarrow.pandas_compat",
     "pyarrow.parquet",
+    "rich.console",
+    "rich.progress",
+    "rich.table",
     "support.oracle",
+    "typer",
     "zoneinfo",
 )
 _PACKAGES: Final = ("checkpoint", "delta", "formats", "query", "sinks", "sources.files", "storage")
