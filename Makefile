@@ -18,11 +18,12 @@ READY := .venv/ready
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 
-.PHONY: help setup demo test soak breakage mutants reliability lint bench bench-correctness canary lock clean
+.PHONY: help setup demo test nightly soak breakage mutants reliability lint bench bench-correctness canary lock clean
 
 help:
 	@echo "make demo        set up, run the demo lakehouse and open it in Dagster (HEADLESS=1: no UI)"
 	@echo "make test        set up and run the tests (TESTS=tests/delta ARGS='-k race')"
+	@echo "make nightly     the tests at their full volume and on the disk (LAKESTREAM_TEST_VOLUME), then the soak"
 	@echo "make soak        kill, race and fail runs for MINUTES (20), play 20,000 histories, count what was lost (SEED=1)"
 	@echo "make breakage    break the protocol on purpose, place by place: which tests turn red?"
 	@echo "make mutants     make one small mistake at a time in the modules that the promise rests on: do the"
@@ -53,6 +54,10 @@ demo: $(READY)
 test: $(READY)
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(ARGS) $(TESTS)
 
+nightly: $(READY)
+	LAKESTREAM_TEST_VOLUME=nightly $(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(TESTS)
+	$(MAKE) soak
+
 soak: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 	LAKESTREAM_EVENT_FILES=5000 \
@@ -63,7 +68,7 @@ breakage: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.breakage $(ARGS)
 
 mutants: $(READY)
-	PYTHONPATH=tests $(BIN)/python -m support.mutant_run $(ARGS)
+	LAKESTREAM_TEST_VOLUME=nightly PYTHONPATH=tests $(BIN)/python -m support.mutant_run $(ARGS)
 
 reliability: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.reliability_table

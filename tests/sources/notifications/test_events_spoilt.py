@@ -12,6 +12,7 @@ import pytest
 from support.aws_events import EventLake, Wiring
 from support.event_pipeline import EventPipeline
 from support.soak_report import keep_events
+from support.volume import at_volume
 
 import lakestream as ls
 
@@ -22,11 +23,11 @@ SOAKED: Final = int(os.environ.get("LAKESTREAM_EVENT_FILES", "0"))
 FIGURES: Final = os.environ.get("LAKESTREAM_EVENT_FIGURES")
 SEED: Final = int(os.environ.get("LAKESTREAM_EVENT_SEED", "7"))
 FILES: Final[list[tuple[Wiring, int]]] = [
-    ("sqs", SOAKED or 600),
-    ("sns", SOAKED or 300),
-    ("eventbridge", SOAKED or 300),
+    ("sqs", SOAKED or at_volume(push=150, nightly=600)),
+    ("sns", SOAKED or at_volume(push=90, nightly=300)),
+    ("eventbridge", SOAKED or at_volume(push=90, nightly=300)),
 ]
-ROUND: Final = 80 if SOAKED else 100
+ROUND: Final = 80 if SOAKED else at_volume(push=30, nightly=100)
 #: Where runs are killed, in turn: at the hit of a fail point.
 KILLS: Final = (
     ("recorded", 1),
@@ -44,7 +45,9 @@ def pipeline(request: pytest.FixtureRequest, moto_server: Any, tmp_path: Path) -
     return EventPipeline(tmp_path, lake, random.Random(SEED))  # noqa: S311 - what is spoilt
 
 
-@pytest.mark.parametrize(("pipeline", "files"), FILES, indirect=["pipeline"])
+@pytest.mark.parametrize(
+    ("pipeline", "files"), FILES, indirect=["pipeline"], ids=[name for name, _ in FILES]
+)
 def test_d3_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
     pipeline: EventPipeline, files: int
 ) -> None:
