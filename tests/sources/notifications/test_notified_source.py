@@ -439,6 +439,53 @@ def test_discovery_when_its_time_is_up_then_it_goes_on_at_the_next(
     assert len(known(reader)) == 15
 
 
+def test_first_listing_when_its_time_is_up_then_the_next_process_goes_on_with_it(
+    lake: EventLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = Notified(tmp_path, lake)
+    for name in "abcde":
+        pipe.put(name)
+    lake.take()  # these messages are lost
+    for module in ("object_store", "pages"):
+        monkeypatch.setattr(f"lakestream.storage.{module}.PAGE_ROWS", 2)
+    seen = []
+    for _ in range(4):
+        reader = pipe.open()
+        reader.discover(time_budget_s=0.0)
+        backlog = reader.backlog(reader.initial())
+        seen.append((len(known(reader)), backlog.complete, backlog.listed_to))
+
+    assert seen == [(2, False, "b"), (4, False, "d"), (5, False, "e"), (5, True, None)]
+    assert set(known(reader).values()) == {"listing"}
+
+
+def test_listing_when_the_queue_failed_since_it_was_cut_then_it_begins_anew(
+    lake: EventLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of what landed behind the cut meanwhile the queue may have told nothing."""
+    pipe = Notified(tmp_path, lake)
+    pipe.put("b")
+    pipe.discover()
+    late = ShiftedClock(timedelta(days=2))
+    for name in "cdef":
+        pipe.put(name)
+    lake.take()  # these messages are lost
+    for module in ("object_store", "pages"):
+        monkeypatch.setattr(f"lakestream.storage.{module}.PAGE_ROWS", 2)
+    reader = pipe.open(clock=late)
+    reader.discover(time_budget_s=0.0)
+    assert reader.backlog(reader.initial()).listed_to == "c"
+    pipe.put("a")
+    lake.take()  # these messages are lost
+    with HttpFaultProxy(lake.endpoint) as proxy:
+        proxy.plan = HttpFaultPlan().on("POST", "*", answers(500, "InternalError"), times=ALWAYS)
+        through = SqsQueue(lake.queue.replace(lake.endpoint, proxy.url))
+        reader = pipe.open(clock=late, notifications=through)
+        reader.discover(time_budget_s=0.0)
+
+    assert "a" in known(reader)
+
+
 @pytest.mark.parametrize(("depth", "rounds"), [(0, 1), (25, 3), (None, 1_000)])
 def test_drain_when_messages_never_end_then_it_takes_what_was_there_at_the_start(
     depth: int | None, rounds: int
