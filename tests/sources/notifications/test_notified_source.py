@@ -584,8 +584,10 @@ def test_bucket_that_is_mounted_when_rewritten_then_read_from_the_folder(
 
 
 def test_many_messages_when_received_by_several_then_all_are_recorded_in_one_entry(
-    lake: EventLake, tmp_path: Path
+    lake: EventLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # However slow the machine: a fourth of this is when it would be time to record.
+    monkeypatch.setattr("lakestream.sources.files.notifications.receiver.LEASE_S", 600.0)
     pipe = Notified(tmp_path, lake, fetch_parallelism=3)
     pipe.discover()
     for number in range(45):
