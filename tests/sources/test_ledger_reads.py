@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -9,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 from arro3.core import RecordBatch
+from arro3.io import read_parquet
 
 from lakestream.checkpoint import parquet_bytes
 from lakestream.checkpoint.parquet_bytes import encode
@@ -291,6 +293,25 @@ def test_entry_when_it_begins_elsewhere_then_corrupt(store: Watched) -> None:
         ledger.refresh()
 
 
+@pytest.mark.usefixtures("pairs")
+def test_entry_when_only_its_second_batch_follows_then_corrupt(store: Watched) -> None:
+    ledger = Ledger(store, FOLDER)
+    ledger._log.append(0, _entry(0, 1))
+    ledger._log.append(1, _entry(0, 1, 2, 3))
+
+    with pytest.raises(CheckpointCorruptError, match="does not follow"):
+        ledger.refresh()
+
+
+@pytest.mark.usefixtures("pairs")
+def test_entry_when_written_or_merged_then_its_footer_tells_its_places() -> None:
+    written = [ledger_rows.to_bytes(_rows(first, 5)) for first in (4, 9, 14)]
+    for data, first, last in ((written[0], 4, 8), (ledger_rows.merge(written), 4, 18)):
+        found = read_parquet(io.BytesIO(data)).schema.metadata
+        assert found[b"lakestream.firstSeq"] == str(first).encode()
+        assert found[b"lakestream.lastSeq"] == str(last).encode()
+
+
 def test_entry_when_in_several_groups_then_all_of_it_is_read(store: Watched) -> None:
     ledger = Ledger(store, FOLDER)
     ledger._log.append(0, _entry(0, 1, 2))
@@ -457,6 +478,8 @@ def test_forgotten_when_there_are_some_then_new_files_are_unseen_too(store: Watc
     ledger.forget(["0-1"], after=5)
     assert set(ledger.forgotten) == {"0-1"}
     assert ledger.unseen(["0-0", "0-1", "new"]) == [1, 2]
+    known = ["0-0", "0-2", "1-0", "1-1", "1-2", "0-0"]
+    assert ledger.unseen([known[0], "0-1", *known, "new"]) == [1, 8]
 
 
 def test_forgotten_when_other_files_come_then_it_stays_until_it_comes_itself(
