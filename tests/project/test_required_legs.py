@@ -24,13 +24,19 @@ pytest_plugins = ["support.required_legs"]
 """
 
 
+@pytest.fixture(autouse=True)
+def _few_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each session within this one would import them all anew."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+
+
 def run(pytester: pytest.Pytester, body: str, legs: str, *args: str) -> pytest.RunResult:
     pytester.makeini("[pytest]\nmarkers = moto")
     pytester.makepyfile(test_suite=SUITE.format(body=body))
     file = pytester.path / "required.txt"
     file.write_text(legs)
     pytester.makeconftest(CONFTEST)
-    return pytester.runpytest_inprocess("--required-legs", str(file), *args)
+    return pytester.runpytest_inprocess("-p", "xdist", "--required-legs", str(file), *args)
 
 
 @pytest.mark.parametrize(

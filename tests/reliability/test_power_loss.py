@@ -19,12 +19,15 @@ from typing import Any
 import pytest
 from support.fault_pipeline import Pipeline
 from support.power_loss import VERSION, Cut, Disk, Tree, survivors
+from support.volume import SEED, at_volume
 
 from lakestream.errors import LakestreamError
 from lakestream.storage.local_log import LocalLogStore
 from lakestream.streaming_table import StreamingTable
 
-SEED = 20_261
+#: A push tries every second of the moments that the other tests look at, nightly all of them.
+STRIDE = at_volume(push=2, nightly=1)
+OFFSET = SEED % STRIDE
 _TEMPORARY = "/.tmp-"
 #: The code of a table whose newest commit a power cut has torn.
 _TORN = "LS-SINK-006"
@@ -213,7 +216,7 @@ def test_c8_power_when_cut_beside_a_checkpoint_elsewhere_then_table_and_checkpoi
     sweep = _sweep_elsewhere(tmp_path, skips_sync=lambda path: path == skipped)
     disk = sweep.recorded(lambda: _two_batches(sweep))
     _late(sweep)
-    cuts = disk.cuts[::-4]
+    cuts = disk.cuts[:: -4 * STRIDE]
 
     if skipped == "":
         with pytest.raises(BrokenPromiseError):
@@ -283,7 +286,7 @@ def test_c8_power_when_cut_while_records_are_merged_and_purged_then_each_row_is_
     after = [cut for cut in disk.cuts if not cut.waits_for_a_receipt]
     assert any("batches/merged" in path for path in disk.synced)
     assert any(cut.before.startswith("rmdir") for cut in after)
-    assert set(sweep.endings(disk, after[::6])) == {"once"}
+    assert set(sweep.endings(disk, after[OFFSET :: 6 * STRIDE])) == {"once"}
 
 
 def test_c8_power_when_cut_in_a_reset_then_no_row_is_doubled_or_forgotten(tmp_path: Path) -> None:

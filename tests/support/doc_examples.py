@@ -12,16 +12,16 @@ What a block is for stands in its info string, after the language:
 from __future__ import annotations
 
 import importlib
-import os
 import re
 import shlex
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Final
+
+from support import fork_server
 
 _FENCE: Final = re.compile(r"^(?P<indent> *)(?P<fence>`{3,})(?P<info>[^`]*)$")
 
@@ -109,12 +109,5 @@ def _run_command(line: str, *, where: str) -> None:
     if not words:
         return
     assert words[0] == "lakestream", f"{where}: only `lakestream ...` is run, not {words[0]!r}"
-    beside = Path(sys.executable).parent
-    done = subprocess.run(
-        [beside / "lakestream", *words[1:]],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PATH": f"{beside}{os.pathsep}{os.environ['PATH']}"},
-    )
+    done = fork_server.run("from lakestream.cli.main import run; run()", *words[1:])
     assert done.returncode == 0, f"{where}: {line}\n{done.stdout}{done.stderr}"
