@@ -12,7 +12,7 @@ from typing import Any, Final
 from bench.process import run
 
 _STEPS: Final = Path(__file__).parent / "scripts" / "ledger_steps.py"
-_LEDGERS: Final = (("ordered", 1_000_000), ("ordered", 10_000_000), ("random", 10_000_000))
+_LEDGERS: Final = (("ordered", 1_000_000), ("random", 1_000_000), ("ordered", 10_000_000))
 
 HEAD: Final = (
     "known files, names",
