@@ -305,8 +305,8 @@ def test_entry_when_only_its_second_batch_follows_then_corrupt(store: Watched) -
 
 @pytest.mark.usefixtures("pairs")
 def test_entry_when_written_or_merged_then_its_footer_tells_its_places() -> None:
-    written = [ledger_rows.to_bytes(_rows(first, 5)) for first in (4, 9, 14)]
-    for data, first, last in ((written[0], 4, 8), (ledger_rows.merge(written), 4, 18)):
+    written = [ledger_rows.to_bytes(_rows(first, 6)) for first in (4, 10, 16)]
+    for data, first, last in ((written[0], 4, 9), (ledger_rows.merge(written), 4, 21)):
         found = read_parquet(io.BytesIO(data)).schema.metadata
         assert found[b"lakestream.firstSeq"] == str(first).encode()
         assert found[b"lakestream.lastSeq"] == str(last).encode()
