@@ -26,6 +26,7 @@ MODULES: Final = (
         if path.name != "__init__.py"
     ),
     "lakestream/query/micro_batch.py",
+    "lakestream/sources/files/known.py",
     "lakestream/sources/files/ledger.py",
     "lakestream/sources/files/ledger_rows.py",
     "lakestream/sources/files/planner.py",
