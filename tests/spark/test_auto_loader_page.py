@@ -23,6 +23,14 @@ def test_page_when_generated_then_equal_to_the_committed_one() -> None:
     assert PAGE.read_text() == page(GROUPS), "run `make reliability`"
 
 
+def test_readme_when_it_counts_the_rows_then_as_they_are() -> None:
+    works = sum(row.status == "works" for row in ROWS)
+
+    text = " ".join((PAGE.parents[1] / "README.md").read_text().split())
+
+    assert f"Of {len(ROWS)} things that Auto Loader has {works} work here" in text
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.id)
 def test_row_when_it_works_then_tests_show_it_and_else_it_says_why_not(row: Row) -> None:
     assert bool(row.open) + bool(row.declined) <= 1
