@@ -116,7 +116,11 @@ def test_requeue_when_files_are_few_looks_them_up_and_else_lists(
     reader = pipe.open(discovery=REQUEUE)
     listed = []
     pages = discovery.pages
-    monkeypatch.setattr(discovery, "pages", lambda *given: listed.append(given) or pages(*given))
+
+    def seen(*given, **more):
+        return listed.append(given) or pages(*given, **more)
+
+    monkeypatch.setattr(discovery, "pages", seen)
     reader.discover()
     batch = pipe.read(reader, end, reader.latest(end))
     assert [row["id"] for row in batch.rows] == [0, 2]
