@@ -13,7 +13,7 @@ from support.event_pipeline import EventPipeline
 from support.volume import at_volume
 
 ROUNDS = 5
-ROUND = at_volume(push=20, nightly=60)
+ROUND = at_volume(push=20, nightly=120)
 
 
 @pytest.fixture

@@ -24,8 +24,8 @@ FIGURES: Final = os.environ.get("LAKESTREAM_EVENT_FIGURES")
 SEED: Final = int(os.environ.get("LAKESTREAM_EVENT_SEED", "7"))
 FILES: Final[list[tuple[Wiring, int]]] = [
     ("sqs", SOAKED or at_volume(push=150, nightly=600)),
-    ("sns", SOAKED or at_volume(push=90, nightly=300)),
-    ("eventbridge", SOAKED or at_volume(push=90, nightly=300)),
+    ("sns", SOAKED or at_volume(push=90, nightly=600)),
+    ("eventbridge", SOAKED or at_volume(push=90, nightly=600)),
 ]
 ROUND: Final = 80 if SOAKED else at_volume(push=30, nightly=100)
 #: Where runs are killed, in turn: at the hit of a fail point.

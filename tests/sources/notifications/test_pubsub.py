@@ -20,7 +20,7 @@ from lakestream.sources.files.notifications.google_login import credentials_of
 from lakestream.sources.files.notifications.pubsub import OpenedSubscription, PubSubSubscription
 from lakestream.storage.options import StorageOptions
 
-ROUND = at_volume(push=20, nightly=60)
+ROUND = at_volume(push=20, nightly=120)
 NAME = "projects/tests/subscriptions/orders"
 
 
