@@ -23,8 +23,8 @@ COMPRESSION_RATIO_FROM_BYTES: Final = 64 * 2**20
 MAX_ARCHIVE_MEMBERS: Final = 100_000
 #: Bytes that the members of one archive unpack to.
 MAX_ARCHIVE_BYTES: Final = 256 * 2**30
-#: ``use_incremental_listing``: each so manieth listing is of the whole place. Auto Loader, too, has
-#: seven incremental ones between.
+#: ``use_incremental_listing``: of so many listings the last is of the whole place. Auto Loader,
+#: too, has seven incremental ones between.
 FULL_LISTING_EVERY: Final = 8
 #: Files and bytes that schema inference looks at.
 SAMPLE_FILES: Final = 1_000

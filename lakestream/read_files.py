@@ -280,8 +280,8 @@ def read_files(
         use_incremental_listing: True lists only what sorts behind the newest names that were there
             before, where the store lists in order; ``"auto"`` once names proved to grow. What
             comes under an earlier name waits for the next listing of the whole place.
-        full_listing_every: That is each so manieth listing, and one that begins
-            ``backfill_interval`` after the last.
+        full_listing_every: That is the last of so many listings, and one that begins
+            ``backfill_interval`` after the last of the whole place.
         modified_after: Only files modified after this time (exclusive; without a zone UTC).
         modified_before: Only files modified before this time (exclusive).
         min_age: Files younger than this wait for a later discovery: for writers that fill

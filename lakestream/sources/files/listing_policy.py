@@ -18,7 +18,7 @@ class ListingPolicy(msgspec.Struct, frozen=True):
 
     Args:
         incremental: True whenever there is one; ``"auto"`` where names proved to be in order.
-        full_every: Each so manieth listing is of the whole place.
+        full_every: Of so many listings the last is of the whole place.
     """
 
     incremental: Incremental = False
