@@ -28,7 +28,8 @@ def main() -> int:
     landing = (DEMO_DIR / "landing").resolve()
     home = (DEMO_DIR / "dagster").resolve()
     home.mkdir(parents=True)
-    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\n")
+    # Neither telemetry nor the window that asks newcomers for their address.
+    (home / "dagster.yaml").write_text("telemetry:\n  enabled: false\nnux:\n  enabled: false\n")
     os.environ |= {
         "LANDING": str(landing),
         "LAKE": str((DEMO_DIR / "lake").resolve()),
