@@ -31,6 +31,8 @@ _ENDINGS: Final[dict[str, str]] = {
     ".tzst": ".zst",
     **{f".tar{each}": each for each in (".gz", ".bz2", ".xz", ".zst", ".zstd", ".lz4")},
 }  # fmt: skip
+_ALL_ENDINGS: Final = tuple(_ENDINGS)
+_LONGEST_ENDING: Final = max(map(len, _ENDINGS))
 #: Characters of a member's name: it stands in every row that asks for its file.
 _MOST_NAME: Final = 4096
 _OUTER: Final = lazy_pattern(
@@ -66,12 +68,11 @@ class ArchiveKind(msgspec.Struct, frozen=True):
 
 def archive_kind(key: str) -> ArchiveKind | None:
     """Tell by the ending of a name whether a file is an archive, and of which kind."""
-    name = key.rpartition("/")[2].lower()
-    dots = [at for at, letter in enumerate(name) if letter == "."][-2:]
-    for at in dots:
-        if (suffix := _ENDINGS.get(name[at:])) is not None:
-            return ArchiveKind(name[at:] == ".zip", suffix)
-    return None
+    name = key[-_LONGEST_ENDING:].lower()
+    if not name.endswith(_ALL_ENDINGS):  # asked of each file, and mostly the end of it
+        return None
+    ending = next(each for each in _ENDINGS if name.endswith(each))
+    return ArchiveKind(ending == ".zip", _ENDINGS[ending])
 
 
 def outer_key(key: str) -> str:
