@@ -62,7 +62,7 @@ soak: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.soak --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 	LAKESTREAM_EVENT_FILES=5000 \
 		$(if $(findstring --save,$(ARGS)),LAKESTREAM_EVENT_FIGURES=tests/reliability/soak.json) \
-		$(BIN)/pytest tests/sources/notifications/test_events_spoilt.py -k spoilt_and -q -n0 --timeout 0
+		$(BIN)/pytest tests/sources/notifications -k spoilt_and -q -n0 --timeout 0
 
 breakage: $(READY)
 	PYTHONPATH=tests $(BIN)/python -m support.breakage $(ARGS)

@@ -10,10 +10,7 @@ import pytest
 from support.azure_events import AzureLake, event
 from support.azurite import AzuriteServer
 from support.event_pipeline import EventPipeline
-from support.volume import at_volume
-
-ROUNDS = 5
-ROUND = at_volume(push=20, nightly=120)
+from support.spoilt_events import read_once
 
 
 @pytest.fixture
@@ -24,20 +21,7 @@ def pipeline(azurite_server: AzuriteServer, tmp_path: Path) -> EventPipeline:
 def test_d3_azure_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
     pipeline: EventPipeline,
 ) -> None:
-    pipeline.table().run()
-    kills = {1: ("recorded", 1), 2: ("sink_commit", 2), 3: ("received", 1)}
-    for number in range(ROUNDS):
-        pipeline.land(ROUND)
-        if number in kills:
-            pipeline.run_killed(*kills[number], max_files=ROUND // 2)
-        else:
-            pipeline.table(fetch_parallelism=2).run()
-    pipeline.land(0)  # what was late
-    pipeline.table(backfill_interval="1 ms").run()
-    pipeline.assert_exactly_once()
-    assert pipeline.lost > 0
-    assert pipeline.twice > 0
-    assert pipeline.table().run() == []
+    read_once(pipeline, "azure", push=100)
 
 
 def test_d5_azure_run_when_killed_before_it_acknowledges_then_messages_come_again(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import time
 from pathlib import Path
@@ -11,31 +10,12 @@ from typing import Any, Final
 import pytest
 from support.aws_events import EventLake, Wiring
 from support.event_pipeline import EventPipeline
-from support.soak_report import keep_events
-from support.volume import at_volume
+from support.spoilt_events import SEED, read_once
 
 import lakestream as ls
 
-#: Files by the way of their events; ``make soak`` asks for more. The test server grows slow with
-#: what waits on a queue, so that they land in small rounds.
-SOAKED: Final = int(os.environ.get("LAKESTREAM_EVENT_FILES", "0"))
-#: Where a soak's figures are kept; else nowhere.
-FIGURES: Final = os.environ.get("LAKESTREAM_EVENT_FIGURES")
-SEED: Final = int(os.environ.get("LAKESTREAM_EVENT_SEED", "7"))
-FILES: Final[list[tuple[Wiring, int]]] = [
-    ("sqs", SOAKED or at_volume(push=150, nightly=600)),
-    ("sns", SOAKED or at_volume(push=90, nightly=600)),
-    ("eventbridge", SOAKED or at_volume(push=90, nightly=600)),
-]
-ROUND: Final = 80 if SOAKED else at_volume(push=30, nightly=100)
-#: Where runs are killed, in turn: at the hit of a fail point.
-KILLS: Final = (
-    ("recorded", 1),
-    ("sink_commit", 2),
-    ("received", 1),
-    ("plan", 1),
-    ("commit_log", 1),
-)
+#: Files by the way of their events.
+FILES: Final[list[tuple[Wiring, int]]] = [("sqs", 150), ("sns", 90), ("eventbridge", 90)]
 
 
 @pytest.fixture
@@ -49,35 +29,9 @@ def pipeline(request: pytest.FixtureRequest, moto_server: Any, tmp_path: Path) -
     ("pipeline", "files"), FILES, indirect=["pipeline"], ids=[name for name, _ in FILES]
 )
 def test_d3_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
-    pipeline: EventPipeline, files: int
+    pipeline: EventPipeline, files: int, request: pytest.FixtureRequest
 ) -> None:
-    began = time.monotonic()
-    pipeline.table().run()
-    for number, landed in enumerate(range(0, files, ROUND)):
-        pipeline.land(min(ROUND, files - landed))
-        at = kill_of(number)
-        if at is not None:
-            pipeline.run_killed(*at, max_files=ROUND // 2)
-        else:
-            pipeline.table(fetch_parallelism=2).run()
-    pipeline.land(0)  # what was late
-    batches = pipeline.table(backfill_interval="1 ms").run()
-    rows = pipeline.assert_exactly_once()
-    assert pipeline.lost > 0
-    assert pipeline.twice > 0
-    assert sum(each.num_input_rows for each in batches) > 0
-    assert pipeline.table().run() == []
-    if FIGURES is not None:
-        wiring = str(pipeline.lake.wiring)  # type: ignore[union-attr] # the fixture's is of AWS
-        keep_events(Path(FIGURES), wiring, pipeline.figures(rows, time.monotonic() - began))
-
-
-def kill_of(number: int) -> tuple[str, int] | None:
-    """Give where a round's run is killed; two of four are in a soak, else two in all."""
-    place = number % 4
-    if place not in {1, 2} or (number > place and not SOAKED):
-        return None
-    return KILLS[(number // 4 * 2 + place - 1) % len(KILLS)]
+    read_once(pipeline, request.node.callspec.id, push=files)
 
 
 @pytest.mark.parametrize("point", ["received", "recorded", "plan", "sink_commit", "commit_log"])

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from support.event_pipeline import EventPipeline
 from support.gcs_events import GcsLake, attributes, message
-from support.volume import at_volume
+from support.spoilt_events import read_once
 
 import lakestream as ls
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
@@ -20,7 +20,6 @@ from lakestream.sources.files.notifications.google_login import credentials_of
 from lakestream.sources.files.notifications.pubsub import OpenedSubscription, PubSubSubscription
 from lakestream.storage.options import StorageOptions
 
-ROUND = at_volume(push=20, nightly=120)
 NAME = "projects/tests/subscriptions/orders"
 
 
@@ -82,23 +81,10 @@ def test_queue_when_there_is_none_then_refused_and_when_down_then_unavailable(
 
 
 def test_d3_gcs_events_when_spoilt_and_runs_killed_then_each_file_is_read_once(
-    gcs_lake: GcsLake, tmp_path: Path
+    gcs_lake: GcsLake, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     pipeline = EventPipeline(tmp_path, gcs_lake, random.Random(5))  # noqa: S311 - what is spoilt
-    pipeline.table().run()
-    kills = {1: ("recorded", 1), 2: ("sink_commit", 2), 3: ("received", 1)}
-    for number in range(5):
-        pipeline.land(ROUND)
-        if number in kills:
-            pipeline.run_killed(*kills[number], max_files=ROUND // 2)
-        else:
-            pipeline.table(fetch_parallelism=2).run()
-    pipeline.land(0)  # what was late
-    pipeline.table(backfill_interval="1 ms").run()
-    pipeline.assert_exactly_once()
-    assert pipeline.lost > 0
-    assert pipeline.twice > 0
-    assert pipeline.table().run() == []
+    read_once(pipeline, f"pubsub ({request.node.callspec.id})", push=100)
 
 
 def test_event_of_another_bucket_when_received_then_never_asked_for(
