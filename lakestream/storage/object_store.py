@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Final, TypeVar, cast
 from urllib.parse import quote
 
 import obstore
-from arro3.core import Array, DataType
+from arro3.core import Array, DataType, RecordBatch
 from obstore.exceptions import AlreadyExistsError, NotSupportedError
 
 from lakestream.errors import (
@@ -26,13 +25,12 @@ from lakestream.storage.clouds import AnyStore, open_store
 from lakestream.storage.concurrent_reads import read_in_order
 from lakestream.storage.folder_listing import Level, list_folders
 from lakestream.storage.obstore_errors import mapping_errors
-from lakestream.storage.pages import PAGE_ROWS, SCHEMA, PageBuilder, page_of
+from lakestream.storage.pages import PAGE_ROWS, SCHEMA
 from lakestream.storage.patience import Patience, asked_again
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from arro3.core import RecordBatch
     from obstore import GetOptions
 
     from lakestream.storage.location import Location
@@ -50,8 +48,6 @@ _NOBODY: Final = "lakestream-asks-for-access"
 _ORDERED: Final = frozenset({"s3", "gs", "memory"})
 #: S3 Express lists in no order.
 _DIRECTORY_BUCKET: Final = "--x-s3"
-_EPOCH: Final = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
-_MICROSECOND: Final = timedelta(microseconds=1)
 
 _T = TypeVar("_T")
 
@@ -116,7 +112,8 @@ class ObjectStore:
             for start in range(0, batch.num_rows, PAGE_ROWS)
         )
         folders = [each[skip:] for each in found["common_prefixes"]]
-        return Level(map(self._rewritten, parts), folders)
+        pages = (self._without_markers(self._rewritten(each)) for each in parts)
+        return Level(pages, folders)
 
     def head(self, key: str) -> ObjectInfo:
         """Look one object up."""
@@ -181,7 +178,12 @@ class ObjectStore:
         try:
             return self._asked(
                 self._uri,
-                lambda: sorted(meta["path"] for meta in self._metas(prefix, start_after)),
+                lambda: sorted(
+                    key
+                    for batch in self._listed(prefix, start_after)
+                    for key in self._keys_of(batch)
+                    if start_after is None or key > start_after
+                ),
             )
         except StorageUnavailableError as error:
             self._check_access(error, patience)
@@ -261,53 +263,36 @@ class ObjectStore:
         kept = [at for at in range(page.num_rows) if at not in markers]
         return page.take(Array(kept, DataType.uint64()))
 
-    def _metas(self, prefix: str, start_after: str | None) -> Iterator[dict[str, Any]]:
-        skip = len(self._prefix)
+    def _listed(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
+        """Give obstore's own pages, whose keys have our prefix."""
         offset = None if start_after is None else self._prefix + start_after
         whole = (self._prefix + prefix).rstrip("/")
-        for page in obstore.list(self._store, whole or None, offset=offset, chunk_size=PAGE_ROWS):
-            for meta in page:
-                key = meta["path"][skip:]
-                # Some servers ignore the offset and give everything again.
-                if start_after is None or key > start_after:
-                    yield {**meta, "path": key, "e_tag": self._tag(meta["e_tag"])}
+        yield from obstore.list(
+            self._store, whole or None, offset=offset, chunk_size=PAGE_ROWS, return_arrow=True
+        )
 
     def _pages(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
-        """Give pages as obstore has them, in Arrow unless keys must be rewritten."""
-        if self._prefix or start_after is not None or self._lists_bare_tags:
-            yield from self._rewritten_pages(prefix, start_after)
-            return
-        for page in obstore.list(
-            self._store, prefix or None, chunk_size=PAGE_ROWS, return_arrow=True
-        ):
+        as_they_are = not self._prefix and start_after is None and not self._lists_bare_tags
+        for batch in self._listed(prefix, start_after):
+            page = batch if as_they_are else self._rewritten(batch, start_after)
             yield self._without_markers(page)
 
-    def _rewritten_pages(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
-        page = PageBuilder()
-        for meta in self._metas(prefix, start_after):
-            modified_us = (meta["last_modified"] - _EPOCH) // _MICROSECOND
-            page.add(meta["path"], meta["size"], modified_us, meta["e_tag"], meta["version"])
-            if page.is_full:
-                yield self._without_markers(page.take())
-        if len(page):
-            yield self._without_markers(page.take())
+    def _rewritten(self, batch: RecordBatch, start_after: str | None = None) -> RecordBatch:
+        """Give a batch of obstore's with our keys and tags."""
+        keys = self._keys_of(batch)
+        columns = {each: batch.column(each).cast(SCHEMA.field(each).type) for each in SCHEMA.names}
+        columns["path"] = Array(keys, DataType.utf8())
+        if self._lists_bare_tags:
+            tags = cast("list[str | None]", columns["e_tag"].to_pylist())
+            columns["e_tag"] = Array([self._tag(each) for each in tags], DataType.utf8())
+        page = RecordBatch.from_arrays(list(columns.values()), schema=SCHEMA)
+        # Some servers ignore the offset and give everything again.
+        kept = [at for at, key in enumerate(keys) if start_after is None or key > start_after]
+        return page if len(kept) == len(keys) else page.take(Array(kept, DataType.uint64()))
 
-    def _rewritten(self, batch: RecordBatch) -> RecordBatch:
-        """Give a batch of obstore's with our keys and tags, without markers."""
+    def _keys_of(self, batch: RecordBatch) -> list[str]:
         skip = len(self._prefix)
-        paths, sizes, etags, versions = (
-            cast("list[Any]", batch.column(name).to_pylist())
-            for name in ("path", "size", "e_tag", "version")
-        )
-        modified = batch.column("last_modified").cast(SCHEMA.field(1).type).cast(DataType.int64())
-        page = page_of(
-            [each[skip:] for each in paths],
-            cast("list[int]", modified.to_pylist()),
-            sizes,
-            [self._tag(each) for each in etags],
-            versions,
-        )
-        return self._without_markers(page)
+        return [each[skip:] for each in cast("list[str]", batch.column("path").to_pylist())]
 
     def _tag(self, etag: str | None) -> str | None:
         """Give an entity tag of a listing as a request for the object gives it."""

@@ -233,7 +233,7 @@ def test_tick_when_a_place_is_listed_in_pieces_then_the_next_goes_on_and_no_run_
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     pages = 3
-    monkeypatch.setattr("lakestream.storage.pages.PAGE_ROWS", 1)
+    monkeypatch.setattr("lakestream.storage.object_store.PAGE_ROWS", 1)
     monkeypatch.setattr("lakestream.dagster.sensor.SYSTEM_CLOCK", ManualClock(SYSTEM_CLOCK.now()))
     monkeypatch.setattr("lakestream.dagster.sensor.DISCOVERY_BUDGET_S", 1e-9)
     files = stores.open_log_store("memory://sensor-in-pieces/landing")

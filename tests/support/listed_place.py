@@ -13,7 +13,7 @@ import pytest
 
 from lakestream.sources.files import listing_log
 from lakestream.sources.files.reader import FilesReader
-from lakestream.storage import pages, stores
+from lakestream.storage import object_store, stores
 from lakestream.storage.base import LogStore
 from lakestream.testing.clock import ManualClock
 from support.files_source import FilesPipe
@@ -23,7 +23,7 @@ PAGE = 2
 
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a listing have many pages."""
-    monkeypatch.setattr(pages, "PAGE_ROWS", PAGE)
+    monkeypatch.setattr(object_store, "PAGE_ROWS", PAGE)
 
 
 class Place(FilesPipe):
