@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import os
+import re
 import threading
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from support.files_source import FilesPipe
 
@@ -637,25 +642,58 @@ def test_columns_when_a_known_file_was_overwritten_are_inferred_from_what_it_hol
     assert reader.schema.names[:2] == ("id", "more")
 
 
-@pytest.mark.parametrize("now", ["empty", "gone"])
+def _zipped() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("in.json", '{"id": 1}')
+    return made.getvalue()
+
+
+def _large_parquet() -> bytes:
+    made = io.BytesIO()
+    pq.write_table(pa.table({"id": [os.urandom(2**21)]}), made)
+    return made.getvalue()
+
+
+#: A file that is sampled whole, one whose members are, and one that is looked into by ranges.
+SAMPLED = pytest.mark.parametrize(
+    ("name", "content", "file_format"),
+    [
+        ("a.json", b'{"id": 1}', "json"),
+        ("a.zip", _zipped(), "json"),
+        ("a.parquet", _large_parquet(), "parquet"),
+    ],
+    ids=["small", "archive", "ranged"],
+)
+CHANGES = pytest.mark.parametrize("now", ["empty", "gone"])
+
+
+def _spoil(path: Path, now: str) -> None:
+    path.write_bytes(b"") if now == "empty" else path.unlink()
+
+
+@SAMPLED
+@CHANGES
 def test_columns_when_all_known_files_have_lost_their_content_then_it_waits_for_more(
-    pipe: FilesPipe, now: str
+    pipe: FilesPipe, now: str, name: str, content: bytes, file_format: str
 ) -> None:
-    path = pipe.land("a.json", {"id": 1}, age_s=100)
-    reader = _known_but_not_inferred(pipe, ignore_missing_files=True)
-    path.write_bytes(b"") if now == "empty" else path.unlink()
+    options = {"format": file_format, "ignore_missing_files": True}
+    path = pipe.land(name, content, age_s=100)
+    reader = _known_but_not_inferred(pipe, **options)
+    _spoil(path, now)
     assert list(pipe.run(reader)) == []
-    pipe.land("b.json", {"id": 2}, age_s=50)
-    batches = list(pipe.run(pipe.open(ignore_missing_files=True)))
-    assert [row["id"] for batch in batches for row in batch.rows] == [2]
+    pipe.land(f"b{path.suffix}", content, age_s=50)
+    batches = list(pipe.run(pipe.open(**options)))
+    assert sum(len(batch.rows) for batch in batches) == 1
 
 
-@pytest.mark.parametrize("now", ["empty", "gone"])
+@SAMPLED
+@CHANGES
 def test_columns_when_all_known_files_have_lost_their_content_then_the_error_names_one(
-    pipe: FilesPipe, now: str
+    pipe: FilesPipe, now: str, name: str, content: bytes, file_format: str
 ) -> None:
-    path = pipe.land("a.json", {"id": 1}, age_s=100)
-    reader = _known_but_not_inferred(pipe)
-    path.write_bytes(b"") if now == "empty" else path.unlink()
-    with pytest.raises(SourceChangedError, match=r"a\.json"):
+    path = pipe.land(name, content, age_s=100)
+    reader = _known_but_not_inferred(pipe, format=file_format)
+    _spoil(path, now)
+    with pytest.raises(SourceChangedError, match=re.escape(name)):
         list(pipe.run(reader))

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from lakestream.errors import LakestreamError, ObjectChangedError, SchemaInferenceError
+from lakestream.errors import (
+    LakestreamError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    SchemaInferenceError,
+)
 from lakestream.formats.base import InputFile
 from lakestream.formats.schema import check_limits
 from lakestream.plan import types as t
@@ -44,8 +49,7 @@ def infer_columns(
         try:
             data = reader.infer(samples, infer_types=description.infer_types)
         except SchemaInferenceError as error:
-            if chosen and len(sampler.lost) == len(chosen):
-                _refuse_lost(description, store, sampler.lost)
+            if chosen and _are_lost(chosen, description, store):
                 return None, sampler
             where = error.where or description.location
             raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
@@ -55,16 +59,27 @@ def infer_columns(
     return layout, sampler
 
 
-def _refuse_lost(
-    description: FilesDescription,
-    store: ReadStore,
-    lost: Sequence[tuple[ObjectInfo, LakestreamError]],
-) -> None:
-    """Refuse what the batch that reads these files would refuse, which needs columns first."""
-    for info, error in lost:
-        superseded = description.allow_overwrites and isinstance(error, ObjectChangedError)
+def _are_lost(
+    chosen: Sequence[ObjectInfo], description: FilesDescription, store: ReadStore
+) -> bool:
+    """Tell whether all these files are gone or overwritten, and may be left out.
+
+    Raises:
+        SourceChangedError: They may not. The batch that reads them would say it, but needs columns.
+    """
+    changes: list[tuple[ObjectInfo, LakestreamError]] = []
+    for info in chosen:
+        try:
+            store.get(info, end=1)
+        except (ObjectNotFoundError, ObjectChangedError) as error:
+            changes.append((info, error))
+        else:
+            return False
+    for info, change in changes:
+        superseded = description.allow_overwrites and isinstance(change, ObjectChangedError)
         if not (description.ignore_missing or superseded):
-            raise changed(InputFile(0, info, store.uri_of(info.key)), error) from error
+            raise changed(InputFile(0, info, store.uri_of(info.key)), change) from change
+    return True
 
 
 def without_ours(description: FilesDescription, data: t.Struct) -> t.Struct:

@@ -41,7 +41,6 @@ class Sampler:
         kept: Bytes of whole files by version, as stored, for the first batch's reads.
         folders: Where the files lie that ``choose`` looked at.
         has_content: Whether one of them is not empty.
-        lost: Chosen files that have no content any more, and why: gone, or overwritten by nothing.
     """
 
     def __init__(
@@ -54,7 +53,6 @@ class Sampler:
         self.kept: dict[ObjectInfo, bytes] = {}
         self.folders: set[str] = set()
         self.has_content = False
-        self.lost: list[tuple[ObjectInfo, LakestreamError]] = []
         self._kept_bytes = 0
         self._whole: dict[ObjectInfo, Sample] = {}
 
@@ -106,15 +104,17 @@ class Sampler:
         Raises:
             AccessDeniedError, StorageUnavailableError.
         """
-        archives = [each for each in chosen if self._archives.kind(each.key) is not None]
-        chosen = [each for each in chosen if self._archives.kind(each.key) is None]
-        small = [each for each in chosen if each.size_bytes <= _HEAD_BYTES]
+        archives: list[ObjectInfo] = []
+        files: list[ObjectInfo] = []
+        for info in chosen:
+            (files if self._archives.kind(info.key) is None else archives).append(info)
+        small = [each for each in files if each.size_bytes <= _HEAD_BYTES]
         fetched = self._store.get_many(small, max_buffered_bytes=_BUFFERED_BYTES)
         for info, data in zip(small, fetched, strict=True):
             if not isinstance(data, LakestreamError):
                 self._keep(info, data)
             yield from self._sample(info, data, whole=True)
-        for info in chosen:
+        for info in files:
             if info.size_bytes > _HEAD_BYTES and self._format.ranged:
                 yield from self._first_chunks(info)
             elif info.size_bytes > _HEAD_BYTES:
@@ -156,7 +156,6 @@ class Sampler:
         if isinstance(data, ObjectChangedError):
             data, whole = self._present(info, data)
         if isinstance(data, (ObjectNotFoundError, ObjectChangedError)):
-            self.lost.append((info, data))
             return
         if isinstance(data, LakestreamError):
             raise data
