@@ -255,8 +255,13 @@ def test_definitions_when_two_are_merged_then_they_load(
     merged = dg.Definitions.merge(
         build_definitions([orders]), build_definitions([others], sensor_name="second")
     )
-    # Both read one folder: its external asset stands in both, and is one.
     dg.Definitions.validate_loadable(merged)
+    # Both read one folder: its external asset stands in both, and is one.
+    graph = merged.resolve_asset_graph()
+    tables = graph.materializable_asset_keys
+    (source,) = graph.external_asset_keys
+    assert graph.get(source).child_keys == tables
+    assert {each.path[-1] for each in tables} == {"orders", "others"}
 
 
 def test_definitions_when_built_then_nothing_is_read_or_written(

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from support.decision_sweep import SCENARIOS
+from support.swept import swept
 from support.volume import at_volume
 
-TESTS = Path(__file__).parents[1]
 #: The folder of what each scenario makes durable before the table is written.
 DECIDED = {
     "replay": "actions",
@@ -29,16 +25,7 @@ DECIDED = {
 def test_c1_c2_decision_when_killed_around_every_mutating_call_then_it_counts_once(
     scenario: str, tmp_path: Path
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "support.decision_sweep", str(tmp_path), scenario],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    found = swept("decision_sweep", tmp_path, scenario)
 
     assert found["failures"] == []
     assert any(f"/{DECIDED[scenario]}/" in call for call in found["calls"])

@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.kill_sweep import BATCHES, ONCE_A_RUN
+from support.swept import swept
 from support.volume import at_volume
 
 from lakestream.failpoint import PROTOCOL_LINES
 
-TESTS = Path(__file__).parents[1]
 pytestmark = pytest.mark.kill_sweep
-
-
-def _swept(folder: Path, kind: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "support.kill_sweep", str(folder), kind],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 def test_c1_c2_c4_run_when_killed_around_every_mutating_call_then_each_row_is_there_once(
     tmp_path: Path,
 ) -> None:
-    found = _swept(tmp_path, "calls")
+    found = swept("kill_sweep", tmp_path, "calls")
 
     assert found["failures"] == []
     kinds = {re.sub(r"[0-9a-f-]*\d[0-9a-f-]*", "N", call) for call in found["calls"]}
@@ -50,7 +31,7 @@ def test_c1_c2_c4_run_when_killed_around_every_mutating_call_then_each_row_is_th
 def test_c1_run_when_killed_at_any_hit_of_a_protocol_line_then_each_row_is_there_once(
     tmp_path: Path,
 ) -> None:
-    found = _swept(tmp_path, "lines")
+    found = swept("kill_sweep", tmp_path, "lines")
 
     assert found["failures"] == []
     once = len(ONCE_A_RUN)
@@ -61,7 +42,7 @@ def test_c1_run_when_killed_at_any_hit_of_a_protocol_line_then_each_row_is_there
 def test_c2_recovery_when_killed_at_each_line_after_a_kill_at_each_line_then_each_row_is_there_once(
     tmp_path: Path,
 ) -> None:
-    found = _swept(tmp_path, "pairs")
+    found = swept("kill_sweep", tmp_path, "pairs")
 
     assert found["failures"] == []
     assert found["cases"] == at_volume(push=3, nightly=len(PROTOCOL_LINES)) * len(PROTOCOL_LINES)
@@ -69,7 +50,7 @@ def test_c2_recovery_when_killed_at_each_line_after_a_kill_at_each_line_then_eac
 
 
 def test_c3_run_when_killed_at_random_times_then_each_row_is_there_once(tmp_path: Path) -> None:
-    found = _swept(tmp_path, "times")
+    found = swept("kill_sweep", tmp_path, "times")
 
     assert found["failures"] == []
     assert found["kills"] > 0

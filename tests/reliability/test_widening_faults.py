@@ -2,44 +2,26 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from deltalake import DeltaTable
 from support.fault_pipeline import Pipeline, Runner
+from support.swept import swept
 from support.volume import at_volume
 
 from lakestream.errors import FencedError
 from lakestream.query.micro_batch import MicroBatchExecution
 
-TESTS = Path(__file__).parents[1]
 WIDER = 3_000_000_000
-
-
-def _swept(folder: Path, *kind: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "support.widening_sweep", str(folder), *kind],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
 
 
 @pytest.mark.kill_sweep
 def test_widening_when_killed_around_every_mutating_call_then_each_row_is_there_once(
     tmp_path: Path,
 ) -> None:
-    found = _swept(tmp_path, "calls")
+    found = swept("widening_sweep", tmp_path, "calls")
 
     assert found["failures"] == []
     rewrites = [call for call in found["calls"] if call.startswith("put _delta_log")]
@@ -52,7 +34,7 @@ def test_widening_when_killed_around_every_mutating_call_then_each_row_is_there_
 def test_widening_when_runners_race_and_a_stranger_appends_then_each_row_is_there_once(
     tmp_path: Path,
 ) -> None:
-    found = _swept(tmp_path, "race", str(at_volume(push=2, nightly=30)))
+    found = swept("widening_sweep", tmp_path, "race", str(at_volume(push=2, nightly=30)))
 
     assert found["failures"] == []
 
