@@ -1,8 +1,8 @@
 """One of the soak's processes: runs every n-th case until its time is up, a JSON line for each.
 
 Run by ``support.soak`` as ``python -m support.soak_worker FOLDER SEED FIRST STEP SECONDS``.
-Then it plays the lots of histories that it is given as ``number:histories``, however long that
-takes. Every case runs in children of this process, which itself never touches a table.
+Then it plays the lots of histories that it is given as ``number:histories`` on one CPU, however
+long that takes. Every case runs in children of this process, which itself never touches a table.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -67,9 +68,21 @@ def main() -> None:
             if time.monotonic() >= ends:
                 break
             _tell(run_case(root, options.seed, number, clean, tamper=tamper))
+    _stay_on_one_cpu(options.first)
     for lot in options.lots:
         number, histories = map(int, lot.split(":"))
         _tell(soak_histories.play(options.seed, number, histories=histories))
+
+
+def _stay_on_one_cpu(worker: int) -> None:
+    """Let no other CPU be woken.
+
+    In a history one thing works at any moment, and hands over to the next some hundred times: to
+    wake another CPU for it was a quarter of a history's time.
+    """
+    if sys.platform == "linux":
+        cpus = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cpus[worker % len(cpus)]})
 
 
 def _tell(outcome: Outcome) -> None:
