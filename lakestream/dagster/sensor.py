@@ -64,7 +64,7 @@ def build_sensor(
     Each tick looks for new input, table by table for 20 seconds, and goes on at the next tick
     with the table it did not get to. What it finds becomes one run over the tables with a
     backlog and those downstream of them. A place that takes longer to list than a tick has is
-    listed in pieces where its store lists in order (S3, GCS), else it is left to the run. A table
+    listed in pieces where its store lists in order, else (Azure) it is left to the run. A table
     that a run works on already is left alone; so is one whose runs failed, for one interval, two,
     four, up to an hour.
 

@@ -106,6 +106,20 @@ class ReadStoreContract:
             landing.write(key, b"x")
         assert listed(landing.store, start_after="b") == {"b.x", "c"}
 
+    def test_list_when_its_order_is_promised_gives_keys_by_their_texts(
+        self, landing: Landing
+    ) -> None:
+        """What sorts before the slash comes before what lies in the folder; ``ü`` after ``z``."""
+        keys = ["a", "a-b", "a.b/c", "b/c/d", "b/c-", "b!", "b0", "z", "ü/a", "üb", "雪"]
+        for key in keys:
+            landing.write(key, b"x")
+        if not landing.store.lists_in_order:
+            pytest.skip("the store promises no order")
+        for after in (None, "a.b", "b/c", "b/c/d", "ü"):
+            pages = landing.store.list(start_after=after)
+            found = [row["path"] for page in pages for row in _rows(page)]
+            assert found == sorted(key for key in keys if after is None or key > after)
+
     def test_list_when_compared_with_head_tells_the_same_version(self, landing: Landing) -> None:
         """The ledger's version and the reader's are one."""
         landing.write("a", b"hello")

@@ -25,6 +25,8 @@ from lakestream.sources.files.describe import describe_files
 from lakestream.sources.files.passes import Passes
 from lakestream.sources.files.reader import FilesReader
 from lakestream.storage import stores
+from lakestream.storage.base import ReadStore
+from lakestream.storage.local_read import LocalReadStore
 from lakestream.storage.object_store import ObjectReadStore
 from lakestream.storage.options import StorageOptions
 from lakestream.testing.http_proxy import HttpFaultPlan, HttpFaultProxy
@@ -56,15 +58,20 @@ class Looks(Place):
 def starts(monkeypatch: pytest.MonkeyPatch) -> list[str | None]:
     """Where listings of landing places began."""
     found: list[str | None] = []
-    real = ObjectReadStore.list
 
-    def listed(
-        self: ObjectReadStore, prefix: str = "", *, start_after: str | None = None, **told: int
-    ) -> Iterator[RecordBatch]:
-        found.append(start_after)
-        return real(self, prefix, start_after=start_after, **told)
+    def watch(store: type[ReadStore]) -> None:
+        real = store.list
 
-    monkeypatch.setattr(ObjectReadStore, "list", listed)
+        def listed(
+            self: ReadStore, prefix: str = "", *, start_after: str | None = None, **told: int
+        ) -> Iterator[RecordBatch]:
+            found.append(start_after)
+            return real(self, prefix, start_after=start_after, **told)
+
+        monkeypatch.setattr(store, "list", listed)
+
+    watch(ObjectReadStore)
+    watch(LocalReadStore)
     return found
 
 
@@ -74,10 +81,13 @@ def late(reader: FilesReader) -> str:
     return reader.metrics(start, end)["numFilesFoundLate"]
 
 
+@pytest.mark.parametrize("on_disk", [False, True], ids=["memory", "disk"])
 def test_listing_when_incremental_begins_behind_the_newest_name_but_each_eighth_time(
-    tmp_path: Path, starts: list[str | None]
+    tmp_path: Path,
+    starts: list[str | None],
+    on_disk: bool,  # noqa: FBT001 - pytest gives it
 ) -> None:
-    place = Looks(tmp_path)
+    place = Looks(tmp_path, on_disk=on_disk)
     place.put("a", "b")
 
     for number in range(10):

@@ -13,12 +13,12 @@ import pytest
 from arro3.core import Array, DataType, RecordBatch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.files_source import FilesPipe
 from support.listed_place import DyingLog, Killed, Place, Steps, known, small_pages, stopped
 
 from lakestream.clock import SYSTEM_CLOCK, SystemClock
 from lakestream.sources.base import DiscoveryFilter
-from lakestream.storage import stores
+from lakestream.storage import object_store, stores
+from lakestream.storage.base import ReadStore
 from lakestream.testing import fault_kinds
 from lakestream.testing.faults import FaultPlan
 
@@ -28,9 +28,9 @@ def _small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     small_pages(monkeypatch)
 
 
-@pytest.fixture
-def place(tmp_path: Path) -> Place:
-    return Place(tmp_path)
+@pytest.fixture(params=["memory", "disk"])
+def place(tmp_path: Path, request: pytest.FixtureRequest) -> Place:
+    return Place(tmp_path, on_disk=request.param == "disk")
 
 
 def test_discovery_when_its_time_is_up_is_gone_on_with_by_the_next_process(place: Place) -> None:
@@ -72,18 +72,17 @@ def test_run_when_a_look_was_cut_lists_the_whole_place(place: Place) -> None:
 def test_discovery_when_it_is_gone_on_with_asks_only_for_what_lies_behind(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakestream.storage.object_store import ObjectReadStore
-
+    store = type(stores.open_read_store(place.uri))
     asked: list[str | None] = []
-    real = ObjectReadStore.list
+    real = store.list
 
     def listed(
-        self: ObjectReadStore, prefix: str = "", *, start_after: str | None = None, **told: int
+        self: ReadStore, prefix: str = "", *, start_after: str | None = None, **told: int
     ) -> Iterator[RecordBatch]:
         asked.append(start_after)
         return real(self, prefix, start_after=start_after, **told)
 
-    monkeypatch.setattr(ObjectReadStore, "list", listed)
+    monkeypatch.setattr(store, "list", listed)
     place.put("a", "b", "c")
     for _ in range(4):
         place.tick()
@@ -99,17 +98,15 @@ def test_discovery_when_it_has_no_time_limit_keeps_nothing_about_listings(place:
     assert place.state() is None
 
 
-def test_discovery_when_the_store_has_no_order_begins_anew(tmp_path: Path) -> None:
-    pipe = FilesPipe(tmp_path)
-    for name in "abc":
-        pipe.land(name, {"id": 1})
+def test_discovery_when_the_store_has_no_order_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(object_store, "_ORDERED", frozenset())
+    place = Place(tmp_path)
+    place.put("a", "b", "c")
     for _ in range(2):
-        reader = pipe.open()
-        reader.discover(time_budget_s=-1)
-
-        assert stopped(reader)[1] is None
-    assert pipe.log is not None
-    assert not [key for key in pipe.log.list("sources") if "listings" in key]
+        assert stopped(place.tick()) == (False, None)
+    assert place.state() is None
 
 
 class CountingClock(SystemClock):

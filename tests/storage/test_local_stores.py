@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import obstore
 import pytest
@@ -37,6 +39,78 @@ def test_local_listing_when_compared_with_obstore_tells_the_same(tmp_path: Path)
         for page in (ours, theirs)
     ]
     assert rows[0] == rows[1]
+
+
+NAMES = st.text("a/-.!0ü\U0010fffe", min_size=1, max_size=6).filter(local_files.is_inside)
+
+
+@given(names=st.sets(NAMES, max_size=12), after=st.none() | st.text("a/-.!0ü", max_size=6))
+def test_local_listing_when_started_anywhere_gives_the_keys_behind_it_in_order(
+    tmp_path_factory: pytest.TempPathFactory, names: set[str], after: str | None
+) -> None:
+    root = tmp_path_factory.mktemp("root")
+    for name in names:
+        with contextlib.suppress(FileExistsError, NotADirectoryError, IsADirectoryError):
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).touch()
+    files = [str(each.relative_to(root)) for each in root.rglob("*") if each.is_file()]
+    there = list(map(local_files.key_of_name, files))
+
+    found = _keys(root, start_after=after)
+
+    assert found == sorted(key for key in there if after is None or key > after)
+
+
+def test_local_listing_when_it_goes_on_looks_at_no_file_and_no_folder_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a/1", "b/1", "b/2", "b/3", "c/1"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    looked: list[str] = []
+    real = {name: getattr(os, name) for name in ("lstat", "scandir")}
+
+    def watched(name: str) -> Callable[[str], Any]:
+        def call(path: str) -> Any:
+            looked.append(os.path.relpath(path, tmp_path))
+            return real[name](path)
+
+        return call
+
+    store = stores.open_read_store(tmp_path)
+    for name in real:
+        monkeypatch.setattr(os, name, watched(name))
+    pages = list(store.list(start_after="b/2"))
+    monkeypatch.undo()
+
+    assert [each.num_rows for each in pages] == [2]
+    assert looked == [".", "b", "b/3", "c", "c/1"]
+
+
+def test_local_listing_when_folders_are_nested_deep_comes_to_their_end(tmp_path: Path) -> None:
+    depth = 1_200
+    (tmp_path / "stays").touch()
+    (root := tmp_path / "root").mkdir()
+    here = os.open(root, os.O_RDONLY)
+    for _ in range(depth):
+        os.mkdir("d", dir_fd=here)
+        inner = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = inner
+    os.close(os.open("file", os.O_WRONLY | os.O_CREAT, dir_fd=here))
+    os.close(here)
+
+    key = "d/" * depth + "file"
+    assert _keys(root) == [key]
+
+    # pytest's own cleaning goes no deeper than Python's stack.
+    (root / key).unlink()
+    os.removedirs(root / key.removesuffix("/file"))
+
+
+def _keys(root: Path, *, start_after: str | None = None) -> list[str]:
+    pages = stores.open_read_store(root).list(start_after=start_after)
+    return [key for page in pages for key in page.column("path").to_pylist()]
 
 
 def test_local_store_when_there_are_links_and_devices_leaves_them_out(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A landing place in memory, which lists in order, and discoveries of it that come one by one."""
+"""A landing place that lists in order, and discoveries of it that come one by one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from lakestream.sources.files import listing_log
 from lakestream.sources.files.reader import FilesReader
-from lakestream.storage import object_store, stores
+from lakestream.storage import local_read, object_store, stores
 from lakestream.storage.base import LogStore
 from lakestream.testing.clock import ManualClock
 from support.files_source import FilesPipe
@@ -23,14 +23,17 @@ PAGE = 2
 
 def small_pages(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let a listing have many pages."""
-    monkeypatch.setattr(object_store, "PAGE_ROWS", PAGE)
+    for store in (object_store, local_read):
+        monkeypatch.setattr(store, "PAGE_ROWS", PAGE)
 
 
 class Place(FilesPipe):
-    """The place, and what is declared of it."""
+    """The place, and what is declared of it; in memory, or a folder on the disk."""
 
-    def __init__(self, root: Path, log: LogStore | None = None, **options: Any) -> None:
-        self.uri = f"memory://{uuid.uuid4().hex}/landing"
+    def __init__(
+        self, root: Path, log: LogStore | None = None, *, on_disk: bool = False, **options: Any
+    ) -> None:
+        self.uri = str(root / "place") if on_disk else f"memory://{uuid.uuid4().hex}/landing"
         self.files = stores.open_log_store(self.uri)
         super().__init__(
             root,
