@@ -135,6 +135,12 @@ def test_status_when_a_module_is_given_then_all_its_tables() -> None:
 
     assert found["orders"]["state"] == "up to date"
     assert found["orders"]["rows"] == 3
+    assert found["orders"]["backlog"] == {
+        "files": 0,
+        "bytes": 0,
+        "complete": True,
+        "listed_to": None,
+    }
     assert found["cheap"]["state"] == "never run"
 
 
