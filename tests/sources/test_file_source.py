@@ -361,6 +361,20 @@ def test_schema_when_the_sample_is_limited_comes_from_the_newest_files(
     assert len(pipe.open(rehearse=True).columns.history()) == 1
 
 
+@pytest.mark.parametrize(("name", "length"), [("a.json", 1_500_000), ("a.json.gz", 5_000_000)])
+def test_schema_when_no_record_ends_in_the_sample_comes_from_a_longer_one(
+    pipe: FilesPipe, name: str, length: int
+) -> None:
+    text = json.dumps({"id": 1, "text": "x" * length}) + "\n" + json.dumps({"id": 2})
+    data = gzip.compress(text.encode(), 1) if name.endswith(".gz") else text.encode()
+    pipe.land(name, data)
+    reader = pipe.open()
+    reader.discover()
+
+    assert reader.schema.names == ("id", "text", "_rescued_data")
+    assert _ids(pipe.all_rows(reader)) == [1, 2]
+
+
 def test_schema_when_another_run_stored_one_meanwhile_is_built_on_it(pipe: FilesPipe) -> None:
     assert pipe.log is not None
     one, two = (SchemaLog(pipe.log, "sources/f/schemas", {}, SYSTEM_CLOCK) for _ in range(2))

@@ -45,9 +45,8 @@ def infer_columns(
     if not sampler.folders or not (sampler.has_content or data):
         return None, sampler
     if data is None:
-        samples = sampler.samples(chosen)
         try:
-            data = reader.infer(samples, infer_types=description.infer_types)
+            data = _inferred(description, sampler, chosen)
         except SchemaInferenceError as error:
             if chosen and _are_lost(chosen, description, store):
                 return None, sampler
@@ -57,6 +56,24 @@ def infer_columns(
     layout = infer_layout(description, data, (f"{each}/" for each in sampler.folders))
     check_limits(layout.data, where=description.location)
     return layout, sampler
+
+
+def _inferred(
+    description: FilesDescription, sampler: Sampler, chosen: list[ObjectInfo]
+) -> t.Struct:
+    """Infer from the files' beginnings, and from longer ones if no record ends in them.
+
+    Raises:
+        SchemaInferenceError, SchemaRejectedError.
+    """
+    infer, types = description.format.infer, description.infer_types
+    try:
+        return infer(sampler.samples(chosen), infer_types=types)
+    except SchemaInferenceError:
+        longer = sampler.lengthen(chosen)
+        if not longer:
+            raise
+        return infer(sampler.samples(longer), infer_types=types)
 
 
 def _are_lost(

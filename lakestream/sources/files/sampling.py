@@ -14,7 +14,7 @@ from lakestream.errors import (
 )
 from lakestream.formats.base import Fit, Format, InputFile, Sample
 from lakestream.formats.codec import decompress, suffix_of
-from lakestream.limits import MAX_WHOLE_FILE_BYTES
+from lakestream.limits import MAX_RECORD_BYTES, MAX_WHOLE_FILE_BYTES
 from lakestream.sources.files.fetch import Fetch
 from lakestream.sources.files.members import Archives
 from lakestream.sources.files.sample_limits import SampleLimits
@@ -53,6 +53,8 @@ class Sampler:
         self.kept: dict[ObjectInfo, bytes] = {}
         self.folders: set[str] = set()
         self.has_content = False
+        self._head_bytes = _HEAD_BYTES
+        self._cut = False
         self._kept_bytes = 0
         self._whole: dict[ObjectInfo, Sample] = {}
 
@@ -82,6 +84,16 @@ class Sampler:
             chosen.append(info)
         return chosen
 
+    def lengthen(self, chosen: list[ObjectInfo]) -> list[ObjectInfo]:
+        """Choose again, for beginnings that hold the longest record there may be.
+
+        None where the samples were of whole files: then no more is to be found in them.
+        """
+        if not self._cut or self._head_bytes == MAX_RECORD_BYTES:
+            return []
+        self._head_bytes = MAX_RECORD_BYTES
+        return self.choose(chosen)
+
     def _noted(self, infos: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
         for info in infos:
             self.folders.add(info.key.rpartition("/")[0])
@@ -94,7 +106,7 @@ class Sampler:
         whole = self._format.whole_files and not self._format.ranged
         if whole and self._archives.kind(info.key) is None:
             return info.size_bytes
-        return min(info.size_bytes, _HEAD_BYTES)
+        return min(info.size_bytes, self._head_bytes)
 
     def samples(self, chosen: list[ObjectInfo]) -> Iterator[Sample]:
         """Read the chosen files' beginnings. Files that are gone or damaged are passed over.
@@ -118,7 +130,9 @@ class Sampler:
             if info.size_bytes > _HEAD_BYTES and self._format.ranged:
                 yield from self._first_chunks(info)
             elif info.size_bytes > _HEAD_BYTES:
-                yield from self._sample(info, self._head(info), whole=self._format.whole_files)
+                yield from self._sample(
+                    info, self._head(info), whole=self._end(info) == info.size_bytes
+                )
         for info in archives:
             yield from self._first_chunks(info)
 
@@ -163,11 +177,13 @@ class Sampler:
         suffix = suffix_of(info.key) if self._format.compressible else None
         if suffix is None:
             sample = Sample(uri, data, whole)
+            self._cut |= not whole
             if info in self.kept:
                 self._whole[info] = sample
             yield sample
             return
         text, ended = self._decompressed(data, suffix)
+        self._cut |= not (whole and ended)
         if text and (ended or not self._format.whole_files):
             yield Sample(uri, text, whole and ended)
 
@@ -186,7 +202,9 @@ class Sampler:
 
     def _decompressed(self, data: bytes, suffix: str) -> tuple[bytes, bool]:
         """Give the beginning of what a compressed beginning holds, and whether it is all."""
-        limit = MAX_WHOLE_FILE_BYTES if self._format.whole_files else _DECOMPRESSED_BYTES
+        limit = max(_DECOMPRESSED_BYTES, self._head_bytes)
+        if self._format.whole_files:
+            limit = MAX_WHOLE_FILE_BYTES
         found = bytearray()
         try:
             for piece in decompress(iter((data,)), suffix):
