@@ -209,18 +209,26 @@ def _parquet(source: BinaryIO, wanted: t.Struct) -> tuple[t.Struct, Iterator[Rec
     return columns, _int96_batches(source)
 
 
-def _has_int96(have: t.Struct, want: t.Struct) -> bool:
+def _has_int96(have: t.SparkType, want: t.SparkType) -> bool:
     """Tell whether times are stored as Spark's INT96, which arro3 reads as nanoseconds.
 
-    Those end in the year 2262; an INT96 shows as a naive time where the table's has a zone.
+    Those end in the year 2262; an INT96 shows as a naive time where the table's has a zone. It may
+    stand in a part of a column whose other parts differ, too: by fields or types that came later.
     """
-    known = dict(want.fields)
-    return any(
-        name in known
-        and t.type_name(kind) != t.type_name(known[name])
-        and t.type_name(kind).replace("_ntz", "") == t.type_name(known[name])
-        for name, kind in have.fields
-    )
+    match have, want:
+        case t.Struct(), t.Struct():
+            known = {name.lower(): kind for name, kind in want.fields}
+            return any(
+                _has_int96(kind, known[name.lower()])
+                for name, kind in have.fields
+                if name.lower() in known
+            )
+        case t.Array(one), t.Array(other):
+            return _has_int96(one, other)
+        case t.Map(key, one), t.Map(wanted_key, other):
+            return _has_int96(key, wanted_key) or _has_int96(one, other)
+        case _:
+            return (have, want) == (t.TIMESTAMP_NTZ, t.TIMESTAMP)
 
 
 def _int96_batches(source: BinaryIO) -> Iterator[RecordBatch]:

@@ -193,7 +193,7 @@ class Widening:
         """Let the table hold times without a zone, in a commit of its own that changes no row."""
         from deltalake import CommitProperties, TableFeatures
 
-        otherwise = Otherwise(SinkError, "the table's protocol stays", "the cause below says why")
+        otherwise = Otherwise(SinkError, "the table's protocol stays", "the cause says why")
         with translated(where=self._address.where, otherwise=otherwise):
             table.alter.add_feature(
                 TableFeatures.TimestampWithoutTimezone,
@@ -312,7 +312,10 @@ class _Known:
         batch = self._batches[number]
         if name not in batch.schema.names:
             return None
-        return batch.column(name).slice(row, 1).to_pylist()[0]
+        try:
+            return batch.column(name).slice(row, 1).to_pylist()[0]
+        except (ValueError, OverflowError):  # a date beyond Python's years: they are not told
+            return None
 
 
 def _entry(

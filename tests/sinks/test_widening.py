@@ -133,6 +133,24 @@ def test_column_when_the_stream_is_wider_then_each_value_stays_under_the_wider_t
     assert len(values(path, "id")) == len(given) + 1
 
 
+def test_times_when_stored_as_int96_beside_a_field_that_becomes_wider_then_they_stay(
+    path: Path,
+) -> None:
+    moments = [datetime(9999, 12, 31, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
+    kind = pa.struct({"t": pa.timestamp("us", "UTC"), "x": pa.int32()})
+    table = pa.table({"a": pa.array([{"t": each, "x": 1} for each in moments], kind)})
+    write_deltalake(path, table)
+    pa.parquet.write_table(
+        table, next(path.glob("*.parquet")), use_deprecated_int96_timestamps=True,
+        store_schema=False,
+    )  # fmt: skip
+
+    assert widen(sink_at(path), a=pa.array([{"x": I64}]))
+
+    found = DeltaTable(path).to_pyarrow_table().column("a").to_pylist()
+    assert [each["t"] for each in found] == moments
+
+
 def test_commit_when_it_widens_then_it_brings_no_row_and_tells_what_it_did(path: Path) -> None:
     write_deltalake(path, pa.table({"a": pa.array([1, 2], pa.int32())}), mode="append")
     write_deltalake(path, pa.table({"a": pa.array([3], pa.int32())}), mode="append")
@@ -201,6 +219,20 @@ def test_statistics_when_rewritten_then_they_say_the_same_under_the_new_types(pa
     rows = engine.execute(f"select w from t where {where}").read_all()  # noqa: S608 - no input
     assert rows["w"].to_pylist() == ["y"]
     assert sink_at(path).row_count() == 2
+
+
+def test_statistics_when_of_a_date_beyond_pythons_years_then_only_they_are_left_out(
+    path: Path,
+) -> None:
+    late = pa.array([2_932_897, 0], pa.int32()).cast(pa.date32())  # 10000-01-01
+    write_deltalake(path, pa.table({"a": pa.array([1, 2], pa.int32()), "d": late}))
+
+    assert widen(sink_at(path), a=pa.array([I64]))
+
+    assert DeltaTable(path).to_pyarrow_table().column("d").chunk(0).equals(late)
+    engine = QueryBuilder().register("t", DeltaTable(path))
+    rows = engine.execute("select a from t where a > 1").read_all()
+    assert rows["a"].to_pylist() == [2]
 
 
 def test_partitions_when_one_is_the_wider_column_then_rows_stay_in_theirs(path: Path) -> None:

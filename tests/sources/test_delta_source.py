@@ -454,6 +454,35 @@ def test_int96_times_beyond_nanoseconds_are_exact(path: Path, opened: Open) -> N
     assert rows(reader, start, reader.latest(start)) == table.to_pylist()
 
 
+def test_int96_times_are_exact_where_other_parts_of_their_column_came_later(
+    path: Path, opened: Open
+) -> None:
+    moments = [datetime(9999, 12, 31, tzinfo=UTC), datetime(1, 1, 1, tzinfo=UTC)]
+    grown = pa.struct({"t": pa.timestamp("us", "UTC"), "x": pa.int64()})
+    stored = pa.struct({"t": pa.timestamp("us"), "x": pa.int32()})
+    for column, shaped, kinds in (
+        ("s", lambda row: row, lambda each: each),
+        ("l", lambda row: [row], pa.list_),
+        ("m", lambda row: [("k", row)], lambda each: pa.map_(pa.string(), each)),
+    ):
+        rows_of = [shaped({"t": each, "x": 1}) for each in moments]
+        write_deltalake(
+            path, pa.table({column: pa.array(rows_of, kinds(grown))}), mode="overwrite",
+            schema_mode="overwrite",
+        )  # fmt: skip
+        plain = [shaped({"t": each.replace(tzinfo=None), "x": 1}) for each in moments]
+        pa.parquet.write_table(
+            pa.table({column: pa.array(plain, kinds(stored))}),
+            path / DeltaTable(path).get_add_actions()["path"].to_pylist()[0],
+            use_deprecated_int96_timestamps=True,
+            store_schema=False,
+        )
+        reader = opened(rehearse=True)
+        start = reader.initial()
+        found = rows(reader, start, reader.latest(start))
+        assert [each[column] for each in found] == rows_of
+
+
 def test_file_of_a_column_with_another_type_is_refused(path: Path, opened: Open) -> None:
     append(path, 1)
     pa.parquet.write_table(pa.table({"id": ["x"]}), next(path.glob("*.parquet")))
