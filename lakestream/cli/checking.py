@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from rich.markup import escape
 
-from lakestream.cli.output import OUT
+from lakestream.cli.output import OUT, told
 from lakestream.errors import LakestreamError
 from lakestream.plan.types import schema_ddl
 
@@ -28,7 +28,7 @@ def check_table(table: StreamingTable) -> dict[str, Any]:
         found["schema"] = schema_ddl(table.validate())
         queues = table.check_queues()
     except LakestreamError as error:
-        return {"table": table.name, "ok": False, "error": str(error)}
+        return {"table": table.name, "ok": False, "error": told(error)}
     return found | ({"queues": msgspec.to_builtins(queues)} if queues else {})
 
 

@@ -26,6 +26,7 @@ from lakestream.cli.output import (
     print_json,
     print_table,
     printable,
+    told,
 )
 from lakestream.cli.progress_bar import ProgressBar
 from lakestream.cli.quarantine_verbs import QuarantineVerb, replay_records
@@ -88,7 +89,7 @@ def run() -> None:
     try:
         app()
     except LakestreamError as error:
-        ERR.print(escape(str(error)), style="red", highlight=False)
+        ERR.print(escape(told(error)), style="red", highlight=False)
         sys.exit(1)
 
 

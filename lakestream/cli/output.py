@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -14,12 +15,19 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from lakestream.errors import LakestreamError
+
 #: What goes into a pipe is not cut to a terminal's width: it is searched and cut by others.
 _PIPE_WIDTH: Final = 400
 OUT: Final = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 ERR: Final = Console(stderr=True, soft_wrap=True)
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _KILO: Final = 1024
+_CAUSE_CHARS: Final = 500
+#: Where a Rust error goes over to its call stack.
+_BACKTRACE: Final = "\n   0: "
+#: Of an address the part that may hold a signature.
+_QUERY: Final = re.compile(r"(https?://[^\s?]+)\?[^\s)\"']+")
 
 
 def print_json(value: object) -> None:
@@ -57,6 +65,16 @@ def human_bytes(count: float) -> str:
         count /= _KILO
         unit += 1
     return f"{count:.0f} {_UNITS[unit]}" if unit == 0 else f"{count:.1f} {_UNITS[unit]}"
+
+
+def told(error: LakestreamError) -> str:
+    """Give an error's message, with its cause on a line of its own where the message names it."""
+    cause = error.__cause__
+    if cause is None or isinstance(cause, LakestreamError) or "the cause" not in (error.fix or ""):
+        return str(error)
+    said = str(cause).partition(_BACKTRACE)[0]
+    text = _QUERY.sub(r"\1?...", " ".join(said.split()))
+    return f"{error}\n  cause: {printable(text[:_CAUSE_CHARS])}"
 
 
 def printable(text: str) -> str:

@@ -20,7 +20,7 @@ DICTIONARY_BYTES: Final = 2**17
 _OTHERWISE: Final = Otherwise(
     StorageUnavailableError,
     "the rows could not be written",
-    "the cause below says why; the batch is redone from its plan",
+    "the cause says why; the batch is redone from its plan",
 )
 
 
@@ -113,7 +113,7 @@ def delete_all(table: DeltaTable, *, where: str) -> None:
     Atomic: yes.
     """
     otherwise = Otherwise(
-        StorageUnavailableError, "the rows could not be deleted", "the cause below says why"
+        StorageUnavailableError, "the rows could not be deleted", "the cause says why"
     )
     with translated(where=where, otherwise=otherwise):
         table.delete()

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 _OTHERWISE: Final = Otherwise(
     StorageUnavailableError,
     "a file of the table could not be written anew",
-    "the cause below says why: mostly there is no room. Nothing was changed; run again",
+    "the cause says why: mostly there is no room. Nothing was changed; run again",
 )
 #: Characters that stand in a log entry's paths as they are.
 _PLAIN: Final = "/=-_.~!*'():@&+$,"

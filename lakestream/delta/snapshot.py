@@ -114,7 +114,7 @@ def active_keys(table: DeltaTable, *, where: str) -> list[str]:
 
 
 def _unlisted(failure: type[LakestreamError]) -> Otherwise:
-    return Otherwise(failure, "the table's files cannot be listed", "the cause below says why")
+    return Otherwise(failure, "the table's files cannot be listed", "the cause says why")
 
 
 def _keys(paths: Iterable[str]) -> list[str]:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Versions between checkpoints of a table that we create, and refreshes for which one handle is
 #: kept: a handle slows down with every commit that it was moved over (delta_rs.md, 2).
 CHECKPOINT_INTERVAL: Final = 100
-_LOG_FIX: Final = "restore the log entry that the cause below names from a backup"
+_LOG_FIX: Final = "restore the log entry that the cause names from a backup"
 
 
 class TableAddress(msgspec.Struct, frozen=True):
@@ -115,7 +115,7 @@ def open_table(
         failure,
         "the table cannot be opened",
         "its log is damaged, or it uses a table feature that this version of deltalake does not "
-        "know: the cause below says which. After a power cut, docs/durability.md helps",
+        "know: the cause says which. After a power cut, docs/durability.md helps",
     )
 
     def load() -> DeltaTable | None:
@@ -149,7 +149,7 @@ def create_table(
     """
     from deltalake import CommitProperties, DeltaTable
 
-    otherwise = Otherwise(SinkError, "the table could not be created", "the cause below says why")
+    otherwise = Otherwise(SinkError, "the table could not be created", "the cause says why")
 
     def create() -> None:
         with translated(where=address.where, otherwise=otherwise):

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from support import fork_server
 
+from lakestream.cli.output import told
+from lakestream.errors import SinkError
+
 PIPELINE = """
 import lakestream as ls
 
@@ -215,6 +218,25 @@ def test_run_when_no_input_was_ever_found_then_told_where_it_is_looked_for() -> 
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "no input has been found yet in files[landign, json]" in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["run", "check", "status"])
+def test_table_when_its_log_is_damaged_then_the_cause_is_told(verb: str) -> None:
+    lakestream("run", "pipeline:orders")
+    Path("lake/orders/_delta_log/00000000000000000001.json").write_text("{garbage")
+
+    done = lakestream(verb, "pipeline:orders")
+
+    assert done.returncode == 1
+    (cause,) = [line for line in (done.stdout + done.stderr).splitlines() if "  cause: " in line]
+    assert cause.endswith("Encountered unexpected 'g' whilst parsing object")
+
+
+def test_cause_when_it_has_a_signed_address_then_the_signature_is_left_out() -> None:
+    error = SinkError("the table cannot be opened", fix="the cause says why")
+    error.__cause__ = OSError("no answer of (https://a.example/lake?sv=1&sig=abc): timed out")
+
+    assert told(error).endswith("  cause: no answer of (https://a.example/lake?...): timed out")
 
 
 def test_run_when_nothing_is_new_then_only_that() -> None:
