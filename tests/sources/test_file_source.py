@@ -711,3 +711,19 @@ def test_columns_when_all_known_files_have_lost_their_content_then_the_error_nam
     _spoil(path, now)
     with pytest.raises(SourceChangedError, match=re.escape(name)):
         list(pipe.run(reader))
+
+
+@CHANGES
+def test_columns_when_the_newest_files_have_lost_their_content_then_they_are_older_ones(
+    pipe: FilesPipe, now: str
+) -> None:
+    options = {"ignore_missing_files": True, "schema_inference_max_files": 1}
+    pipe.land("a.json", {"id": 1}, age_s=100)
+    newer = [pipe.land(f"{name}.json", {"id": 2}, age_s=50) for name in "bcd"]
+    reader = _known_but_not_inferred(pipe, **options)
+    for path in newer:
+        _spoil(path, now)
+
+    batches = list(pipe.run(reader))
+
+    assert [row["id"] for batch in batches for row in batch.rows] == [1]

@@ -151,7 +151,7 @@ class SourceColumns:
 
     def _inferred(self) -> StoredSchema | None:
         """Infer from the newest files; None when there is no file with content."""
-        layout, sampler = infer_columns(self._description, self._store, self._files())
+        layout, sampler = infer_columns(self._description, self._store, self._files)
         if layout is None:
             return None
         self.kept, self.fits = sampler.kept, sampler.fits

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Final
+
+import msgspec
 
 from lakestream.errors import (
     LakestreamError,
@@ -23,39 +25,62 @@ if TYPE_CHECKING:
     from lakestream.storage.base import ObjectInfo, ReadStore
 
 
+#: Behind so many files that are lost no others are looked for.
+_MOST_LOST: Final = 10_000
+
+
 def infer_columns(
-    description: FilesDescription, store: ReadStore, files: Iterable[ObjectInfo]
+    description: FilesDescription, store: ReadStore, files: Callable[[], Iterable[ObjectInfo]]
 ) -> tuple[Layout | None, Sampler]:
     """Infer data and partition columns; None when there is no file with content.
 
-    Where all that had any has none now, that counts as none if such files may be left out.
+    Files that had some and are lost now count as none if they may be left out.
+
+    Args:
+        description: The source.
+        store: Where its files are.
+        files: Gives those that are known; asked again where the newest ones are lost.
 
     Returns:
         The layout, and the sampler with the bytes that it has fetched.
 
     Raises:
-        SourceChangedError: All files that had content have none now, and may not be left out.
+        SourceChangedError: All files that were chosen are lost, and may not be left out.
         SchemaInferenceError: The samples are not of the format, or no columns can be made of them.
         SchemaRejectedError: There are too many columns, or too deep ones.
     """
-    reader = description.format
-    sampler = Sampler(store, reader, description.sample, description.archives)
-    chosen = sampler.choose(files)
-    data = reader.fixed_schema
-    if not sampler.folders or not (sampler.has_content or data):
-        return None, sampler
-    if data is None:
-        try:
-            data = _inferred(description, sampler, chosen)
-        except SchemaInferenceError as error:
-            if chosen and _are_lost(chosen, description, store):
-                return None, sampler
-            where = error.where or description.location
-            raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
-        data = without_ours(description, data)
+    limits = description.sample
+    lost: set[ObjectInfo] = set()
+    while True:
+        sampler = Sampler(store, description.format, limits, description.archives)
+        chosen = sampler.choose(files(), lost)
+        data = description.format.fixed_schema
+        if not sampler.folders or not (sampler.has_content or data):
+            return None, sampler
+        data = data or _data_columns(description, store, sampler, chosen)
+        if data is not None:
+            break
+        lost.update(chosen)
+        if len(lost) > _MOST_LOST:
+            return None, sampler
+        limits = msgspec.structs.replace(limits, files=limits.files * 2)
     layout = infer_layout(description, data, (f"{each}/" for each in sampler.folders))
     check_limits(layout.data, where=description.location)
     return layout, sampler
+
+
+def _data_columns(
+    description: FilesDescription, store: ReadStore, sampler: Sampler, chosen: list[ObjectInfo]
+) -> t.Struct | None:
+    """Infer data columns from the chosen files; None where all of these are lost."""
+    try:
+        data = _inferred(description, sampler, chosen)
+    except SchemaInferenceError as error:
+        if chosen and _are_lost(chosen, description, store):
+            return None
+        where = error.where or description.location
+        raise SchemaInferenceError(error.what, where=where, fix=error.fix) from error
+    return without_ours(description, data)
 
 
 def _inferred(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from lakestream.errors import (
@@ -67,10 +67,12 @@ class Sampler:
             if each.fits is not None and info in self.kept
         }
 
-    def choose(self, infos: Iterable[ObjectInfo]) -> list[ObjectInfo]:
-        """Pick the newest files that fit the limits; one always does."""
+    def choose(
+        self, infos: Iterable[ObjectInfo], lost: Collection[ObjectInfo] = ()
+    ) -> list[ObjectInfo]:
+        """Pick the newest files that fit the limits and are not lost; one always does."""
         newest = heapq.nlargest(
-            self._limits.files, self._noted(infos), key=lambda each: (each.modified, each.key)
+            self._limits.files, self._noted(infos, lost), key=lambda each: (each.modified, each.key)
         )
         chosen: list[ObjectInfo] = []
         size_bytes = 0
@@ -94,10 +96,12 @@ class Sampler:
         self._head_bytes = MAX_RECORD_BYTES
         return self.choose(chosen)
 
-    def _noted(self, infos: Iterable[ObjectInfo]) -> Iterator[ObjectInfo]:
+    def _noted(
+        self, infos: Iterable[ObjectInfo], lost: Collection[ObjectInfo]
+    ) -> Iterator[ObjectInfo]:
         for info in infos:
             self.folders.add(info.key.rpartition("/")[0])
-            if info.size_bytes:
+            if info.size_bytes and info not in lost:
                 self.has_content = True
                 yield info
 

@@ -125,7 +125,7 @@ def schema_preview(
     Cost: the samples of one inference are read.
     """
     tried = _with_hints(description, hints)
-    seen, sampler = infer_columns(tried, store, files)
+    seen, sampler = infer_columns(tried, store, lambda: files)
     known = description.declared_layout or stored
     if known is not None:
         if seen is not None and description.partition_columns is None:
@@ -135,7 +135,9 @@ def schema_preview(
         before: Layout | None = known
         after: Layout | None = known if hints is None else grown_layout(tried, known)
     else:
-        before, _ = (seen, None) if hints is None else infer_columns(description, store, files)
+        before, _ = (
+            (seen, None) if hints is None else infer_columns(description, store, lambda: files)
+        )
         after = seen
     return SchemaPreview(
         source=source,
