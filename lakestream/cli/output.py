@@ -24,8 +24,8 @@ ERR: Final = Console(stderr=True, soft_wrap=True)
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _KILO: Final = 1024
 _CAUSE_CHARS: Final = 500
-#: Where a Rust error goes over to its call stack.
-_BACKTRACE: Final = "\n   0: "
+#: Where a Rust error goes over to its call stack, or to its fields.
+_DETAILS: Final = re.compile(r"\n   0: |\n\nDebug source:\n")
 #: Of an address the part that may hold a signature.
 _QUERY: Final = re.compile(r"(https?://[^\s?]+)\?[^\s)\"']+")
 
@@ -72,7 +72,7 @@ def told(error: LakestreamError) -> str:
     cause = error.__cause__
     if cause is None or isinstance(cause, LakestreamError) or "the cause" not in (error.fix or ""):
         return str(error)
-    said = str(cause).partition(_BACKTRACE)[0]
+    said = _DETAILS.split(str(cause), maxsplit=1)[0]
     text = _QUERY.sub(r"\1?...", " ".join(said.split()))
     return f"{error}\n  cause: {printable(text[:_CAUSE_CHARS])}"
 

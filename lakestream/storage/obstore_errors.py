@@ -61,7 +61,7 @@ def mapped(error: BaseException, where: str) -> LakestreamError | None:
             return StorageError(
                 "a key cannot be expressed: it has control characters, '.', '..' or empty parts",
                 where=where,
-                fix="rename or remove the object",
+                fix="rename or remove the object; the cause names it",
             )
         case exceptions.BaseError() | OSError():
             return StorageUnavailableError(

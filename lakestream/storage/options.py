@@ -32,6 +32,8 @@ from lakestream.units import parse_duration
 _TRUE: Final = frozenset({"true", "1", "yes", "on", "y"})
 _FALSE: Final = frozenset({"false", "0", "no", "off", "n"})
 _DURATIONS: Final = names.CLIENT_DURATIONS | {"retry_timeout", "init_backoff", "max_backoff"}
+#: What object_store panics at, if it is no URL.
+_URLS: Final = frozenset({"aws_endpoint", "endpoint", "google_base_url"})
 #: A checkpoint request may repeat for at most this long.
 _RETRY_TIMEOUT: Final = timedelta(seconds=60)
 
@@ -117,6 +119,10 @@ class StorageOptions(msgspec.Struct, frozen=True):
             found[key] = _text(key, value, where)
         options = cls(tuple(sorted(found.items(), key=lambda item: item[0])))
         options._refuse_two_spellings(where)
+        for table in names.BY_STORE.values():
+            for name, text in options.items:
+                if isinstance(text, str):
+                    _check_url(table.get(name), text, where)
         return options
 
     @classmethod
@@ -247,7 +253,10 @@ class StorageOptions(msgspec.Struct, frozen=True):
 
     def _of_store(self, scheme: str) -> dict[str, str]:
         table = names.BY_STORE.get(names.STORE_OF_SCHEME.get(scheme, ""), {})
-        return {table[name]: resolve(value) for name, value in self.items if name in table}
+        found = {table[name]: resolve(value) for name, value in self.items if name in table}
+        for name, text in found.items():
+            _check_url(name, text, "storage_options")
+        return found
 
     def _shared(self) -> dict[str, str]:
         return {name: resolve(value) for name, value in self.items if name in names.SHARED}
@@ -317,6 +326,15 @@ def _text(name: str, value: OptionValue, where: str) -> str | EnvPath:
             f"option {name} gives up atomic commits", where=where, fix='leave it out, or "etag"'
         )
     return text.lower() if name in names.CLIENT_FLAGS else text
+
+
+def _check_url(name: str | None, text: str, where: str) -> None:
+    if name in _URLS and not text.lower().startswith(("http://", "https://")):
+        raise ConfigError(
+            f"option {name} is no URL",
+            where=where,
+            fix='begin it with "https://", or with "http://" and allow_http beside it',
+        )
 
 
 def _duration(name: str, value: str | float, where: str) -> timedelta:

@@ -66,11 +66,20 @@ def test_options_when_a_name_is_unknown_gives_the_near_ones() -> None:
         {"allow_http": "perhaps"},
         {"max_retries": "many"},
         {"region": None},
+        {"endpoint_url": "localhost:9000"},
     ],
 )
 def test_options_when_a_value_is_wrong_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="table"):
         _of(**wrong)
+
+
+def test_endpoint_when_a_variable_holds_no_url_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("S3_ENDPOINT", "minio:9000")
+    options = _of(aws_endpoint=env("S3_ENDPOINT"))
+
+    with pytest.raises(ConfigError, match="aws_endpoint is no URL"):
+        options.for_obstore("s3")
 
 
 def test_options_when_shown_hide_every_value(monkeypatch: pytest.MonkeyPatch) -> None:

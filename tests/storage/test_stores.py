@@ -15,7 +15,12 @@ from support.azurite import ACCOUNT, AzuriteServer
 from support.gcs_double import CARELESS, GcsServer
 from support.moto import MotoServer
 
-from lakestream.errors import ConfigError, StorageUnavailableError, UnsafeLogStoreError
+from lakestream.errors import (
+    ConfigError,
+    StorageError,
+    StorageUnavailableError,
+    UnsafeLogStoreError,
+)
 from lakestream.storage import stores
 from lakestream.storage.base import LogStore, ReadStore
 from lakestream.storage.options import StorageOptions
@@ -247,8 +252,9 @@ def test_s3_listing_when_a_key_cannot_be_expressed_is_a_coded_error(
     prefix = secrets.token_hex(4)
     client.put_object(Bucket=moto_server.bucket, Key=f"{prefix}/a//b", Body=b"x")
     options = StorageOptions.of(moto_server.options, where="test")
-    with pytest.raises(Exception, match="LS-STORE-001"):
+    with pytest.raises(StorageError, match=r"(?s)LS-STORE-001.*the cause names it") as refused:
         listed(stores.open_read_store(f"s3://{moto_server.bucket}/{prefix}", options))
+    assert f"{prefix}/a//b" in str(refused.value.__cause__)
 
 
 def test_s3_listing_when_there_are_folder_markers_leaves_them_out(moto_server: MotoServer) -> None:
