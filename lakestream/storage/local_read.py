@@ -7,6 +7,7 @@ out of the root and ends at the first name that it cannot express.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -100,6 +101,8 @@ class LocalReadStore:
         try:
             status = os.lstat(path)
         except OSError as error:
+            if error.errno == errno.ENAMETOOLONG:
+                raise ObjectNotFoundError("no file can have such a name", where=where) from error
             raise local_files.mapped(error, where) from error
         if not stat.S_ISREG(status.st_mode):
             raise ObjectNotFoundError("not a regular file", where=where)

@@ -54,6 +54,7 @@ def make_table(declared: Mapping[str, Any]) -> StreamingTable:
             backfill_interval=declared.get("backfill_interval"),
             fetch_parallelism=declared.get("fetch_parallelism", 1),
             max_files_per_trigger=declared.get("max_files"),
+            **declared.get("others", {}),
         )
 
     return announced

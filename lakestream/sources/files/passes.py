@@ -132,7 +132,7 @@ class Passes:
         self._log = ListingLog(context.log, context.name)
         self._source = context.name
         self._clock = context.clock
-        self._filters = _filters(description)
+        self._filters = filters_of(description)
         has_queue = description.notifications is not None
         self._policy = ListingPolicy() if has_queue else description.listing
         self._interval = description.backfill_interval
@@ -244,8 +244,8 @@ class Passes:
         return state
 
 
-def _filters(description: FilesDescription) -> str:
-    """Give what a source takes of its place, as a text."""
+def filters_of(description: FilesDescription) -> str:
+    """Give what a source takes of its place, as a text: with another one more may belong to it."""
     parts = (
         description.modified_after,
         description.modified_before,

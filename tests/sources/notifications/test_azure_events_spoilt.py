@@ -12,6 +12,9 @@ from support.azurite import AzuriteServer
 from support.event_pipeline import EventPipeline
 from support.spoilt_events import read_once
 
+from lakestream.clock import SYSTEM_CLOCK
+from lakestream.sources.files.notifications import receiver
+
 
 @pytest.fixture
 def pipeline(azurite_server: AzuriteServer, tmp_path: Path) -> EventPipeline:
@@ -45,12 +48,32 @@ def test_directory_when_renamed_into_the_place_then_its_files_are_read(
 ) -> None:
     pipeline.table().run()
     for name in ("new/1.json", "new/2 é.json", "newer/3.json"):
-        pipeline.lake.blobs.upload_blob(f"in/{name}", b'{"id": 1, "row": 0}\n')
+        pipeline.lake.put(f"in/{name}", b'{"id": 1, "row": 0}\n')
     pipeline.lake.send(
         json.dumps(event("in/new", container=pipeline.lake.bucket, kind="DirectoryRenamed")),
         json.dumps(event("in/newer", container="another", kind="DirectoryRenamed")),
         queue=pipeline.queue,
     )
     (batch,) = pipeline.table().run()
+    assert batch.files == 2
+    assert pipeline.lake.counts(pipeline.queue)[0] == 0
+
+
+def test_directory_when_its_files_are_too_young_then_its_message_waits_for_them(
+    pipeline: EventPipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(receiver, "_LONGEST_WAIT_S", 1.0)
+    pipeline.table().run()
+    for name in ("new/1.json", "new/2.json"):
+        pipeline.lake.put(f"in/{name}", b'{"id": 1, "row": 0}\n')
+    pipeline.lake.send(
+        json.dumps(event("in/new", container=pipeline.lake.bucket, kind="DirectoryRenamed")),
+        queue=pipeline.queue,
+    )
+    assert pipeline.table(others={"min_age": "1 hour"}).run() == []
+    assert pipeline.lake.counts(pipeline.queue)[0] == 1
+    while not (batches := pipeline.table().run()):
+        SYSTEM_CLOCK.sleep(0.2)  # the message is hidden
+    (batch,) = batches
     assert batch.files == 2
     assert pipeline.lake.counts(pipeline.queue)[0] == 0

@@ -614,3 +614,58 @@ def test_objects_when_none_may_be_looked_at_then_the_messages_stay(
     with pytest.raises(AccessDeniedError):
         reader.discover()
     assert lake.counts() == (0, 1)
+
+
+def test_d4_key_that_the_store_cannot_be_asked_for_when_told_then_nobodys_and_the_rest_goes_on(
+    lake: EventLake, tmp_path: Path
+) -> None:
+    pipe = Notified(tmp_path, lake)
+    pipe.discover()
+    pipe.put("a.json", 1)
+    lake.send(lake.event("in/a\nb.json"), lake.event("in/a\x7fb.json"))
+    reader = pipe.discover()
+    assert known(reader) == {"a.json": "notification"}
+    assert metrics(reader)["numNotificationsForeign"] == 2
+    assert lake.counts() == (0, 0)
+
+
+def test_d4_name_that_is_too_long_for_a_mounted_folder_when_told_then_as_one_that_is_not_there(
+    lake: EventLake, tmp_path: Path
+) -> None:
+    mount = tmp_path / "mount"
+    mount.mkdir()
+    pipe = Notified(tmp_path, lake, path_rewrites={f"{lake.bucket}/in": str(mount)})
+    pipe.path = str(mount)
+    pipe.discover()
+    lake.send(lake.event(f"in/{'a' * 300}.json"), lake.event("in/x\n.json"))
+    (mount / "x\n.json").write_text('{"id": 1}\n')
+    long_ago = SYSTEM_CLOCK.now().timestamp() - 60
+    os.utime(mount / "x\n.json", (long_ago, long_ago))
+    reader = pipe.discover()
+    assert known(reader) == {"x\n.json": "notification"}
+    counts = metrics(reader)
+    assert int(counts["numNotificationsWaiting"]) + int(counts["numNotificationsGone"]) == 1
+
+
+@pytest.mark.parametrize(
+    "narrow",
+    [
+        {"modified_after": "2100-01-01"},
+        {"modified_before": "2001-01-01"},
+        {"path_rewrites": {"another": "s3://another"}},
+    ],
+)
+def test_file_when_left_out_by_its_time_at_first_then_found_as_soon_as_it_belongs(
+    lake: EventLake, tmp_path: Path, narrow: dict[str, Any]
+) -> None:
+    narrow = (
+        {"path_rewrites": {f"{lake.bucket}/in": "s3://another"}}
+        if "path_rewrites" in narrow
+        else narrow
+    )
+    pipe = Notified(tmp_path, lake, backfill_interval=None)
+    pipe.discover(**narrow)
+    pipe.put("a.json")
+    assert known(pipe.discover(**narrow)) == {}
+    assert lake.counts() == (0, 0)
+    assert known(pipe.discover()) == {"a.json": "listing"}

@@ -13,6 +13,7 @@ from lakestream.sources.files.notifications.receiver import Receiver
 from lakestream.sources.files.notifications.report import NotificationReport
 from lakestream.sources.files.notifications.routing import Route
 from lakestream.sources.files.notifications.state import QueueEvent, QueueLog
+from lakestream.sources.files.passes import filters_of
 from lakestream.storage.location import parse_location
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ class NotifiedDiscovery:
     ) -> None:
         self._name = queue.display
         self._interval = description.backfill_interval
-        self._selection = description.selection()
+        self._selection = _selection(description)
         self._clock = context.clock
         self._leaves_queue = context.rehearsal or context.discovery.is_narrowed
         self._ledger = ledger
@@ -210,3 +211,9 @@ class NotifiedDiscovery:
 
     def _left(self, end: float | None) -> float | None:
         return None if end is None else max(end - self._clock.monotonic(), 0.0)
+
+
+def _selection(description: FilesDescription) -> str:
+    """Give what decides of which messages the files are taken, as a text."""
+    rewrites = [f"{each.prefix}={each.target}" for each in description.path_rewrites]
+    return " ".join([filters_of(description), *rewrites])

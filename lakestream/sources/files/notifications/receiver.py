@@ -245,6 +245,14 @@ class Receiver:
         report.files += recorded
         known = len(taken) - len(deferred) - recorded
         report.duplicates += sum(len(read.keys) for read in reads) - len(fresh) + max(known, 0)
+        for read in reads:
+            # Who tells of a folder tells of all in it, and may go when all of that is known.
+            read.keys += [
+                key
+                for key in deferred
+                for each in read.folders
+                if not each or key.startswith(f"{each}/")
+            ]
         return waiting
 
     def _heads(self, keys: Sequence[str]) -> Iterable[ObjectInfo | None]:

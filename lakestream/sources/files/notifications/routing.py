@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 import msgspec
 
 from lakestream.errors import ConfigError
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.limits import MAX_KEY_BYTES
 from lakestream.sources.files.notifications.base import FileEvent, FolderEvent, Queue
 from lakestream.storage.location import Location, display, parse_location
+
+#: What the clients of object stores take into no key.
+_CONTROL: Final = lazy_pattern(r"[\x00-\x1f\x7f]")
 
 
 class Rewrite(msgspec.Struct, frozen=True):
@@ -90,9 +95,10 @@ class Route:
         A folder that holds the landing place is the landing place: its key is "".
 
         A key that could lead elsewhere (``..``, empty segments, NUL, no UTF-8, over-long) is
-        nobody's: it is never asked for.
+        nobody's: it is never asked for. So is one with control characters, which our clients of
+        stores refuse; on a local disk it is a name like others.
         """
-        if not _is_harmless(event.key):
+        if not _is_harmless(event.key) or (not self._is_local and _CONTROL.search(event.key)):
             return None
         is_folder = isinstance(event, FolderEvent)
         key = f"{event.key.rstrip('/')}/" if is_folder else event.key

@@ -33,7 +33,7 @@ class QueueEvent(msgspec.Struct, frozen=True):
         reason: Why the queue could not be read (``degraded``).
         actions: Decisions about single files that were held before: forgotten files are found by a
             listing only.
-        selection: What chose files by their paths; messages of others were passed over.
+        selection: What chose files; messages of others were passed over.
     """
 
     kind: Literal["listed", "degraded"]
