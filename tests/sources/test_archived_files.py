@@ -257,14 +257,15 @@ def test_archive_with_one_name_twice_then_both(tmp_path: Path) -> None:
     assert pipeline.rows() == {(1,): 1, (2,): 1}
 
 
+@pytest.mark.parametrize("members", [1, 40], ids=["one", "many"])
 def test_archive_over_the_limits_then_in_quarantine_and_the_rest_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, members: int
 ) -> None:
     monkeypatch.setattr(archives, "COMPRESSION_RATIO_FROM_BYTES", 2**16)
     monkeypatch.setattr(archives, "MAX_COMPRESSION_RATIO", 100)
     pipeline = Pipeline(tmp_path, schema="id INT")
-    inner = gzip.compress(b'{"id": 1}\n' * 200_000)
-    pipeline.land("bomb.zip", zipped({"a.json.gz": inner}))
+    inner = gzip.compress(b'{"id": 1}\n' * (200_000 // members))
+    pipeline.land("bomb.zip", zipped({f"{each}.json.gz": inner for each in range(members)}))
     pipeline.land("b.json", {"id": 7})
 
     pipeline.table.run()

@@ -19,7 +19,7 @@ from lakestream.errors import (
     SourceChangedError,
     StorageUnavailableError,
 )
-from lakestream.formats.archives import Read
+from lakestream.formats.archives import Budget, Read
 from lakestream.formats.base import FileChunk, FileFailedError, Fit, Format, InputFile, Ranges
 from lakestream.formats.codec import decompress, suffix_of
 from lakestream.limits import MAX_WHOLE_FILE_BYTES
@@ -180,12 +180,14 @@ class Fetch:
             yield FileChunk(file, b"", last=True)
             return
         opened = members(kind, lambda: Window(read, info.size_bytes), info.size_bytes, file.uri)
+        budget = Budget(info.size_bytes, file.uri)
         at_hand = file
         try:
             for member in filter(self._archives.takes, opened):
                 at_hand = member_file(file, member, self._next_member)
                 self._next_member += 1
-                failed = yield from self._member(at_hand, unpacked(member, self._format, file))
+                pieces = unpacked(member, self._format, file, budget)
+                failed = yield from self._member(at_hand, pieces)
                 if failed:
                     return
                 at_hand = file

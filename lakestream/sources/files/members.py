@@ -155,8 +155,14 @@ def members(
     return TarReader(unpacked, size_bytes, where).members()
 
 
-def unpacked(member: Member, reader: Format, archive: InputFile) -> Iterator[bytes]:
+def unpacked(member: Member, reader: Format, archive: InputFile, budget: Budget) -> Iterator[bytes]:
     """Give a member's bytes as the format sees them: a compressed member is decompressed.
+
+    Args:
+        member: Which.
+        reader: The format.
+        archive: Where it is.
+        budget: Counts what all its compressed members unpack to.
 
     Raises:
         BadFileError: It is damaged, or an archive itself; or it unpacks to too much.
@@ -171,5 +177,4 @@ def unpacked(member: Member, reader: Format, archive: InputFile) -> Iterator[byt
     if suffix is None or not member.size_bytes:
         yield from member.pieces
         return
-    budget = Budget(archive.info.size_bytes, archive.uri)
     yield from budget.counted(decompress(member.pieces, suffix, where=archive.uri))
