@@ -13,7 +13,7 @@ from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import isfinite
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -124,7 +124,7 @@ class Fitter:
         if self._plan.rescued_column is None:
             return {}
         plain = Fitter(DecodePlan(t.Struct(()), None, None, "permissive", "ignore"), self._where)
-        values = plain.fit(column, file_kind(column.type)).column.to_pylist()
+        values = _python(plain.fit(column, file_kind(column.type)).column)
         return {
             row: _JSON.encode(_jsonable(value))
             for row, value in enumerate(values)
@@ -251,6 +251,34 @@ def _cast(column: Column, kind: t.SparkType) -> Column:
     if pa.types.is_timestamp(column.type) and column.type.tz is None and kind == t.TIMESTAMP:
         column = column.cast(arrow_type(t.TIMESTAMP_NTZ))
     return column.cast(target)
+
+
+def _python(column: Column) -> list[object]:
+    """Give a column's values as Python has them.
+
+    Times beyond its years are text, structs with a name twice are pairs as maps are.
+    """
+    try:
+        return cast("list[object]", column.to_pylist())
+    except (OverflowError, ValueError):
+        return [_value(each) for each in column]
+
+
+def _value(scalar: Column) -> object:
+    kinds, kind = pyarrow().types, scalar.type
+    if not scalar.is_valid:
+        return None
+    if kinds.is_struct(kind):
+        fields = [(each.name, _value(scalar[at])) for at, each in enumerate(kind)]
+        return dict(fields) if len(dict(fields)) == len(fields) else fields
+    if kinds.is_map(kind):
+        return [(_value(each[0]), _value(each[1])) for each in scalar.values]
+    if kinds.is_list(kind):
+        return [_value(each) for each in scalar.values]
+    try:
+        return scalar.as_py()
+    except (OverflowError, ValueError):
+        return scalar.cast(pyarrow().string()).as_py()
 
 
 def _jsonable(value: object) -> object:

@@ -235,6 +235,34 @@ def test_parquet_list_with_misfit_is_rescued_whole() -> None:
     ]  # fmt: skip
 
 
+def test_parquet_values_that_python_has_not_are_rescued_as_text() -> None:
+    late = pa.array([2_932_897], pa.int32()).cast(pa.date32())
+    moment = pa.array([253_402_300_800_000_000]).cast(pa.timestamp("us"))
+    one, two = pa.array([1.5]), pa.array([float("nan")])
+    found = read(
+        {
+            "v": moment,
+            "s": pa.StructArray.from_arrays([late, two, pa.array([None])], ["d", "f", "n"]),
+            "l": pa.ListArray.from_arrays([0, 1], moment.cast(pa.timestamp("us", "UTC"))),
+            "m": pa.MapArray.from_arrays([0, 1], late, one),
+            "twice": pa.StructArray.from_arrays([one, two], ["x", "x"]),
+        },
+        "v INT",
+        unknown="rescue",
+    )
+    assert found.rows[0]["v"] is None
+    assert rescued(found) == [
+        {
+            "v": "10000-01-01 00:00:00.000000",
+            "s": {"d": "10000-01-01", "f": "nan", "n": None},
+            "l": ["10000-01-01 00:00:00.000000Z"],
+            "m": [["10000-01-01", 1.5]],
+            "twice": [["x", 1.5], ["x", "nan"]],
+            "_file_path": "s3://landing/a",
+        }
+    ]
+
+
 def test_parquet_unknown_column_is_drift_and_rescued_or_fails() -> None:
     columns = {"a": pa.array([1]), "n": pa.array([[1]]), "A": pa.array(["x"])}
     found = read(columns, "a BIGINT", unknown="evolve")
