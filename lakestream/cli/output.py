@@ -24,6 +24,8 @@ ERR: Final = Console(stderr=True, soft_wrap=True)
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _KILO: Final = 1024
 _CAUSE_CHARS: Final = 500
+#: Of a longer text a table shows the beginning; JSON has it whole.
+_CELL_CHARS: Final = 1000
 #: Where a Rust error goes over to its call stack, or to its fields.
 _DETAILS: Final = re.compile(r"\n   0: |\n\nDebug source:\n")
 #: Of an address the part that may hold a signature.
@@ -45,7 +47,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) ->
         table.add_column(
             escape(printable(column)),
             justify="right" if numeric else "left",
-            no_wrap=not any(isinstance(each, str | bytes) for each in values),
+            no_wrap=not any(isinstance(each, str | bytes | dict | list) for each in values),
             overflow="fold",
         )
     for row in found:
@@ -91,9 +93,13 @@ def _cell(value: object) -> str:
         return value.strftime("%Y-%m-%d %H:%M:%S")
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
+    if isinstance(value, dict | list):
+        value = json.dumps(value, default=_plain, ensure_ascii=False)
     if isinstance(value, bytes):
         value = value.decode("utf-8", "backslashreplace")
-    return escape(printable(str(value)))
+    text = str(value)
+    cut = f"{text[:_CELL_CHARS]}... ({len(text):,} characters)"
+    return escape(printable(cut if len(text) > _CELL_CHARS else text))
 
 
 def _plain(value: object) -> object:

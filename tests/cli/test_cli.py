@@ -147,6 +147,20 @@ def test_status_when_a_module_is_given_then_all_its_tables() -> None:
     assert found["cheap"]["state"] == "never run"
 
 
+def test_preview_when_a_value_is_long_or_nested_then_every_column_still_shows() -> None:
+    options = 'format="json", metadata_column="_metadata"'
+    Path("pipeline.py").write_text(PIPELINE.replace('format="json"', options))
+    Path("landing/a.json").write_text(json.dumps({"id": 1, "note": "x" * 5000, "tags": ["a"]}))
+    Path("landing/b.json").unlink()
+
+    shown = lakestream("preview", "pipeline:orders").stdout
+
+    assert {"id", "note", "tags", "_rescued_data", "_metadata"} <= set(shown.split())
+    assert '["a"]' in shown
+    assert "(5,000 characters)" in " ".join(shown.split())
+    assert shown.count("x") < 1500
+
+
 def test_preview_when_nothing_ran_yet_then_rows_and_nothing_is_written() -> None:
     done = lakestream("preview", "pipeline:orders", "--rows", "1", "--json")
 
