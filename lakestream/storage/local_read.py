@@ -11,6 +11,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -34,6 +35,10 @@ if TYPE_CHECKING:
 _PLAIN: Final = "/-._~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #: Never wait for a writer at a FIFO, never follow a link in the last place.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+#: The root may be a link, what is below it not.
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_BELOW: Final = _FOLDER | os.O_NOFOLLOW
+_NO_FOLDER: Final = frozenset({errno.ENOTDIR, errno.ELOOP})
 
 
 class LocalReadStore:
@@ -75,17 +80,22 @@ class LocalReadStore:
         than ``start_after``; memory is one page and the names in the folders at hand, some 70
         bytes each.
         """
-        top = f"{self._path(prefix.rstrip('/')) if prefix else self._root.rstrip('/')}/"
+        try:
+            top = f"{self._checked_path(prefix.rstrip('/')) if prefix else self._root.rstrip('/')}/"
+        except ObjectNotFoundError:
+            return
         skip = self._skip
         keys: list[str] = []
         found: list[os.stat_result] = []
         for path in _walk(top, skip, start_after or "", self.uri):
             try:
                 status = os.lstat(path)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
                 raise local_files.mapped(error, self.uri) from error
+            if not stat.S_ISREG(status.st_mode):
+                continue  # it was when its name was read, which may be long ago
             keys.append(local_files.key_of_name(path[skip:]))
             found.append(status)
             if len(keys) == PAGE_ROWS:
@@ -210,8 +220,9 @@ def _walk(top: str, skip: int, start_after: str, where: str) -> Iterator[str]:
 def _names(folder: str, skip: int, start_after: str, where: str) -> list[str]:
     """Give what is in a folder and may have greater keys, in the order of these."""
     names: list[str] = []
+    is_root = len(folder) == skip
     try:
-        with os.scandir(folder) as entries:
+        with _scanned(folder, is_root=is_root) as entries:
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
                     names.append(entry.name)
@@ -220,6 +231,8 @@ def _names(folder: str, skip: int, start_after: str, where: str) -> list[str]:
     except FileNotFoundError:
         return []  # the root is missing, or the folder went away while we walked
     except OSError as error:
+        if error.errno in _NO_FOLDER and not is_root:
+            return []  # something else came in its place
         raise local_files.mapped(error, where) from error
     names.sort(key=None if all(map(str.isascii, names)) else local_files.key_of_name)
     start = local_files.key_of_name(folder[skip:])
@@ -228,6 +241,16 @@ def _names(folder: str, skip: int, start_after: str, where: str) -> list[str]:
     return [
         each for each in names if _may_follow(start + local_files.key_of_name(each), start_after)
     ]
+
+
+@contextmanager
+def _scanned(folder: str, *, is_root: bool) -> Iterator[Iterator[os.DirEntry[str]]]:
+    descriptor = os.open(folder, _FOLDER) if is_root else os.open(folder[:-1], _BELOW)
+    try:
+        with os.scandir(descriptor) as entries:
+            yield entries
+    finally:
+        os.close(descriptor)
 
 
 def _may_follow(key: str, start_after: str) -> bool:

@@ -23,7 +23,7 @@ from lakestream.errors import (
     StorageUnavailableError,
     UnsafeLogStoreError,
 )
-from lakestream.storage import local_files, local_log, stores
+from lakestream.storage import local_files, local_log, local_read, stores
 from lakestream.testing.store_contract import listed
 
 
@@ -68,12 +68,12 @@ def test_local_listing_when_it_goes_on_looks_at_no_file_and_no_folder_before(
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     looked: list[str] = []
-    real = {name: getattr(os, name) for name in ("lstat", "scandir")}
+    real = {name: getattr(os, name) for name in ("lstat", "open")}
 
-    def watched(name: str) -> Callable[[str], Any]:
-        def call(path: str) -> Any:
+    def watched(name: str) -> Callable[..., Any]:
+        def call(path: str, *how: int) -> Any:
             looked.append(os.path.relpath(path, tmp_path))
-            return real[name](path)
+            return real[name](path, *how)
 
         return call
 
@@ -284,3 +284,48 @@ def test_local_stores_when_opened_load_no_storage_library(tmp_path: Path) -> Non
         "sys.exit(str(bad) if bad else 0)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+
+
+def test_local_listing_when_names_change_what_they_are_meanwhile_then_files_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names are gathered first and looked at in their turn: in a large folder much later."""
+    monkeypatch.setattr(local_read, "PAGE_ROWS", 1)
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "x").write_bytes(b"s")
+    root = tmp_path / "root"
+    for name in ("a", "b", "c", "d", "e/x", "f/x", "g/x", "h"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(b"x")
+    pages = stores.open_read_store(root).list()
+    assert next(pages).column("path").to_pylist() == ["a"]
+
+    for name in ("b", "c", "d", "e/x", "f/x", "g/x"):
+        (root / name).unlink()
+    for name in ("e", "f", "g"):
+        (root / name).rmdir()
+    (root / "b").mkdir()
+    (root / "c").symlink_to(tmp_path / "secret" / "x")
+    os.mkfifo(root / "d")
+    (root / "e").symlink_to(tmp_path / "secret")
+    (root / "f").write_bytes(b"a file now")
+    rest = [key for page in pages for key in page.column("path").to_pylist()]
+
+    assert rest == ["h"]
+
+
+def test_local_listing_when_its_prefix_is_no_folder_of_the_root_then_nothing(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "secret" / "in").mkdir(parents=True)
+    (tmp_path / "secret" / "in" / "x").write_bytes(b"s")
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "link").symlink_to(tmp_path / "secret")
+    (root / "file").write_bytes(b"x")
+    store = stores.open_read_store(root)
+    for prefix in ("link", "link/in", "file", "file/in", "none"):
+        assert list(store.list(prefix)) == []
+    linked = tmp_path / "linked"
+    linked.symlink_to(root)
+    assert listed(stores.open_read_store(linked)) == listed(store)
