@@ -275,6 +275,33 @@ def test_archive_over_the_limits_then_in_quarantine_and_the_rest_goes_on(
     assert "unpacks to more than" in bad["reason"]
 
 
+@pytest.mark.parametrize("pack", ["a.zip", "a.tar"])
+@pytest.mark.parametrize(
+    ("kind", "options", "bad"),
+    [
+        ("json", {}, b"x\n"),
+        ("json", {"multi_line": True}, b'{"id":'),
+        ("csv", {"header": True}, b'id\n"1" 2\n'),
+        ("xml", {"row_tag": "r"}, b"<all><r><id>1</r></all>"),
+    ],
+    ids=["json", "multi_line", "csv", "xml"],
+)
+def test_archive_when_its_last_member_has_but_bad_records_then_they_are_in_quarantine(
+    tmp_path: Path, pack: str, kind: str, options: dict[str, Any], bad: bytes
+) -> None:
+    pipeline = Pipeline(tmp_path, format=kind, schema="id INT", **options)
+    pipeline.land(pack, PACKS[pack]({"bad.dat": bad}))
+
+    pipeline.table.run()
+
+    found = pipeline.quarantine()
+    assert {(each["file_key"], each["line"] is None) for each in found} == {
+        (f"{pack}!/bad.dat", False)
+    }
+    assert pipeline.rows() == {}
+    assert pipeline.files()[pack].bad == len(found)
+
+
 def test_batch_when_members_have_more_bad_records_than_allowed_then_stopped_and_one_named(
     tmp_path: Path,
 ) -> None:

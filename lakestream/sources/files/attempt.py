@@ -205,8 +205,9 @@ class Attempt:
         found = self._outcomes.bad_records
         self._bad += len(found)
         self._refuse(self._limits.broken(self._bad))
-        for index in {each.file for each in found}:
-            self._outcomes.files[index].taken = True
+        outcomes = self._outcomes.files
+        for index in {each.file for each in found if each.file < len(outcomes)}:
+            outcomes[index].taken = True  # at the end members are folded: none is left to fail
         self._quarantine.take(found)
 
     def _check_limits(self) -> None:
