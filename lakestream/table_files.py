@@ -88,7 +88,8 @@ class TableFiles(ABC):
             The files it is about, and of others that match why they are left alone.
 
         Raises:
-            ConfigError: The table has never run, or an argument does not fit.
+            ConfigError: The table has never run, and is not to discover; or an argument does not
+                fit.
 
         Delivery: exactly once, beside a running query too: what a batch did with a file is
         committed with it.

@@ -87,9 +87,11 @@ def act(
         overview.discover(definition, clock, time_budget_s=None)
     query = open_query(definition, clock=clock, rehearse=True)
     try:
-        if query.metadata is None:
+        if query.metadata is None and not discover:
             raise ConfigError(
-                "the table has never run, so it knows no files", where=definition.name, fix="run it"
+                "the table has never run, so it knows no files",
+                where=definition.name,
+                fix="look for them first: --discover, or discover=True",
             )
         for name, reader in query.readers.items():
             if not isinstance(reader, FilesReader):

@@ -388,6 +388,20 @@ def test_decision_when_only_told_changes_nothing(pipe: FilesPipe) -> None:
     assert _log(table).list("") == before
 
 
+@pytest.mark.parametrize("verb", ["mark_done", "quarantine"])
+def test_file_when_set_aside_before_the_first_run_is_never_read(pipe: FilesPipe, verb: Any) -> None:
+    pipe.land("a.json", {"id": 1})
+    pipe.land("b.json", {"id": 2})
+    table = _table(pipe)
+
+    rehearsed = table.act_on_files(verb, "b.json", reason="x", discover=True, dry_run=True)
+    report = table.act_on_files(verb, "b.json", reason="x", discover=True)
+    table.run()
+
+    assert [[each.key for each in one.files] for one in (rehearsed, report)] == [["b.json"]] * 2
+    assert _ids(table) == [1]
+
+
 @pytest.mark.parametrize(
     ("given", "says"),
     [

@@ -117,6 +117,7 @@ def test_replay_when_rows_come_then_they_tell_of_the_file_they_came_from(tmp_pat
     paths = {row["_metadata"]["file_path"] for row in rows}
     assert len(paths) == 1
     assert next(iter(paths)).endswith("/landing/day%3D2026-11-21/a.json.gz")
+    assert {row["_metadata"]["file_name"] for row in rows} == {"a.json.gz"}
     assert len({str(row["day"]) for row in rows}) == 1
 
 

@@ -17,6 +17,7 @@ from lakestream.formats.base import InputFile
 from lakestream.plan import types as t
 from lakestream.plan.arrow_types import arrow_schema, to_arrow
 from lakestream.sources.files.layout import METADATA_TYPE
+from lakestream.sources.files.replays import landed_key
 from lakestream.sources.files.ledger_rows import TIMESTAMP, int64_array, microseconds
 
 _METADATA_SCHEMA: Final = arrow_schema(METADATA_TYPE)
@@ -96,7 +97,7 @@ def _metadata(files: Sequence[PlannedFile]) -> Array:
     sizes = int64_array([each.size_bytes for each in infos])
     columns = [
         Array([each.input.uri for each in files], type=DataType.utf8()),
-        Array([each.key.rpartition("/")[2] for each in infos], type=DataType.utf8()),
+        Array([landed_key(each.key).rpartition("/")[2] for each in infos], type=DataType.utf8()),
         sizes,
         int64_array([microseconds(each.modified) for each in infos]).cast(TIMESTAMP),
         int64_array([0] * len(files)),
