@@ -17,8 +17,8 @@ from lakestream.formats.base import InputFile
 from lakestream.plan import types as t
 from lakestream.plan.arrow_types import arrow_schema, to_arrow
 from lakestream.sources.files.layout import METADATA_TYPE
-from lakestream.sources.files.replays import landed_key
 from lakestream.sources.files.ledger_rows import TIMESTAMP, int64_array, microseconds
+from lakestream.sources.files.replays import landed_key
 
 _METADATA_SCHEMA: Final = arrow_schema(METADATA_TYPE)
 
