@@ -79,8 +79,12 @@ class ObjectStore:
     # --- ReadStore
 
     def list_pages(self, prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
-        """List by pages; when one breaks off, go on behind the last key that was given."""
+        """List by pages; when one breaks off, go on behind the last key that was given.
+
+        Where there is no order that would skip keys: there it is the caller who begins anew.
+        """
         patience = Patience()
+        begun = start_after
         while True:
             try:
                 with mapping_errors(self._uri):
@@ -90,6 +94,8 @@ class ObjectStore:
                         patience = Patience()
             except StorageUnavailableError as error:
                 self._check_access(error, patience)
+                if start_after != begun and not self.lists_in_order:
+                    raise
                 patience.pause(error)
             else:
                 return
@@ -112,7 +118,10 @@ class ObjectStore:
             for start in range(0, batch.num_rows, PAGE_ROWS)
         )
         folders = [each[skip:] for each in found["common_prefixes"]]
-        pages = (self._without_markers(self._rewritten(each)) for each in parts)
+        pages = (
+            self._asked(self._uri, partial(self._without_markers, self._rewritten(each)))
+            for each in parts
+        )
         return Level(pages, folders)
 
     def head(self, key: str) -> ObjectInfo:

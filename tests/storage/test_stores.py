@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import itertools
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import boto3
 import fsspec
 import pytest
 import s3fs
+from arro3.core import RecordBatch
 from support.azurite import ACCOUNT, AzuriteServer
 from support.gcs_double import CARELESS, GcsServer
 from support.moto import MotoServer
 
 from lakestream.errors import (
+    AccessDeniedError,
     ConfigError,
     StorageError,
     StorageUnavailableError,
     UnsafeLogStoreError,
 )
-from lakestream.storage import stores
+from lakestream.storage import object_store, stores
 from lakestream.storage.base import LogStore, ReadStore
+from lakestream.storage.location import parse_location
 from lakestream.storage.options import StorageOptions
+from lakestream.storage.pages import page_of
+from lakestream.testing import HttpFaultPlan, HttpFaultProxy
 from lakestream.testing.fault_kinds import says_exists
+from lakestream.testing.fault_script import ALWAYS
 from lakestream.testing.faults import FaultPlan, FaultyLogStore
+from lakestream.testing.http_faults import answers
 from lakestream.testing.store_contract import (
     Landing,
     LogStoreContract,
@@ -272,3 +279,49 @@ def test_s3_listing_when_there_are_folder_markers_leaves_them_out(moto_server: M
     store = stores.open_read_store(f"s3://{moto_server.bucket}/{prefix}", options)
     assert listed(store) == {"in/a", "zero"}
     assert listed(store, start_after="in") == {"in/a", "zero"}
+
+
+def test_s3_listing_of_folders_at_once_when_a_marker_cannot_be_asked_for_is_a_coded_error(
+    moto_server: MotoServer,
+) -> None:
+    prefix = secrets.token_hex(4)
+    with HttpFaultProxy(moto_server.endpoint) as proxy:
+        options = StorageOptions.of(
+            moto_server.options | {"aws_endpoint": proxy.url, "max_retries": 0}, where="test"
+        )
+        store = stores.open_read_store(f"s3://{moto_server.bucket}/{prefix}", options)
+        log = stores.open_log_store(f"s3://{moto_server.bucket}/{prefix}", options)
+        for key in ("zero", "in/a"):
+            log.put_absent(key, b"")
+        proxy.plan = HttpFaultPlan().on("HEAD", "*/zero", answers(403), times=ALWAYS)
+        with pytest.raises(AccessDeniedError):
+            listed(store, parallelism=2)
+        proxy.plan = HttpFaultPlan().on("HEAD", "*/zero", answers(503), times=1)
+        assert listed(store, parallelism=2) == {"zero", "in/a"}
+
+
+def test_listing_in_no_order_when_it_breaks_off_then_does_not_go_on_behind_a_key(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As an account with folders lists: ``a/z`` before ``a-b``."""
+    store = object_store.ObjectStore(parse_location("memory://folders"), StorageOptions())
+    store.lists_in_order = False
+    asked: list[str | None] = []
+
+    def pages(prefix: str, start_after: str | None) -> Iterator[RecordBatch]:
+        asked.append(start_after)
+        if len(asked) > 1:
+            for key in ("a/z", "a-b"):
+                if start_after is None or key > start_after:
+                    yield page_of([key], [0], [1], ["e"], [None])
+                if len(asked) == 2:
+                    break
+        if len(asked) <= 2:
+            raise StorageUnavailableError("broke off", where=prefix)
+
+    monkeypatch.setattr(store, "_pages", pages)
+    listing = store.list_pages("", None)
+    assert next(listing).column("path").to_pylist() == ["a/z"]
+    with pytest.raises(StorageUnavailableError):
+        next(listing)
+    assert asked == [None, None]  # again at once, as long as nothing was given
