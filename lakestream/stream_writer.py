@@ -197,7 +197,8 @@ class DataStreamWriter:
             raise UnsupportedOperationError(
                 f"{name} is not supported", where=_WHERE, fix=_INSTEAD[name]
             )
-        raise AttributeError(f"{_WHERE} has no {name!r}; {near_names(name, dir(self))}")
+        public = [each for each in dir(self) if not each.startswith("_")]
+        raise AttributeError(f"{_WHERE} has no {name!r}; {near_names(name, public)}")
 
 
 def _chosen_trigger(

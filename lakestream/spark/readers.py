@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 
 #: What to do instead of PySpark's methods that a reader does not have.
 _NO_CATALOG: Final = 'there is no catalogue of names; give the path: .format("delta").load(path)'
+_ONLY_DELTA: Final = 'use spark.readStream for files, or format("delta") for a table'
 _INSTEAD: Final = {
+    **dict.fromkeys(("csv", "json", "orc", "parquet", "text", "xml"), _ONLY_DELTA),
     "table": _NO_CATALOG,
     "jdbc": "lakestream reads files and Delta tables",
     "changes": "the change feed of a table is not built yet",
@@ -100,7 +102,8 @@ class _Reader:
             raise UnsupportedOperationError(
                 f"{name} is not supported", where=f"spark.{self._entry}", fix=_INSTEAD[name]
             )
-        raise AttributeError(f"spark.{self._entry} has no {name!r}; {near_names(name, dir(self))}")
+        public = [each for each in dir(self) if not each.startswith("_")]
+        raise AttributeError(f"spark.{self._entry} has no {name!r}; {near_names(name, public)}")
 
 
 class DataStreamReader(_Reader):
@@ -120,6 +123,12 @@ class DataStreamReader(_Reader):
             ConfigError: A value of the wrong kind, or options that exclude each other.
         """
         name = (self._format or "").lower()
+        if name not in ("cloudfiles", "delta") and not is_format(name):
+            raise ConfigError(
+                "no format is given" if self._format is None else f"no source {self._format!r}",
+                where=self._where,
+                fix=near_names(name, ["cloudFiles", "delta", *FORMATS]),
+            )
         found, options = self._path(path)
         if name == "cloudfiles":
             return auto_loader(found, self._schema, options, where=self._where)
@@ -130,13 +139,7 @@ class DataStreamReader(_Reader):
                 )
             arguments: Any = OptionTable(ROWS, OWN, where=self._where).arguments(options)
             return read_delta(found, **arguments)
-        if is_format(name):
-            return spark_files(found, name, self._schema, options, where=self._where)
-        raise ConfigError(
-            "no format is given" if self._format is None else f"no source {self._format!r}",
-            where=self._where,
-            fix=near_names(name, ["cloudFiles", "delta", *FORMATS]),
-        )
+        return spark_files(found, name, self._schema, options, where=self._where)
 
     def json(self, path: PathLike, schema: object = None, **options: object) -> Stream:
         """Build a stream of JSON files: ``format("json")`` with a schema and options."""
@@ -184,13 +187,13 @@ class DataFrameReader(_Reader):
             UnsupportedOperationError: Another format: files are read as streams.
             UnknownOptionError: An option that the source does not know.
         """
-        found, options = self._path(path)
         if (self._format or "").lower() != "delta":
             raise UnsupportedOperationError(
                 "only Delta tables are read at once",
                 where=self._where,
-                fix='use spark.readStream for files, or format("delta") for a table',
+                fix=_ONLY_DELTA,
             )
+        found, options = self._path(path)
         arguments: Any = OptionTable((), OWN, where=self._where).arguments(options)
         return table(found, **arguments)
 

@@ -79,7 +79,8 @@ class SparkSession:
             raise UnsupportedOperationError(
                 f"{name} is not supported", where="spark", fix=_METHODS[name]
             )
-        raise AttributeError(f"spark has no {name!r}; {near_names(name, dir(self))}")
+        public = [each for each in dir(self) if not each.startswith("_")]
+        raise AttributeError(f"spark has no {name!r}; {near_names(name, public)}")
 
 
 class SessionBuilder:

@@ -275,11 +275,15 @@ def test_source_when_there_is_none_then_near_names() -> None:
         spark.readStream.format("cloudFile").load("/landing")
     with pytest.raises(ConfigError, match="no format is given"):
         spark.readStream.load("/landing")
+    with pytest.raises(ConfigError, match="no source 'kafka'"):
+        spark.readStream.format("kafka").option("subscribe", "orders").load()
 
 
 def test_files_when_read_at_once_then_said_what_to_do() -> None:
     with pytest.raises(UnsupportedOperationError, match=r"use spark\.readStream"):
         spark.read.format("json").load("/landing")
+    with pytest.raises(UnsupportedOperationError, match=r"use spark\.readStream"):
+        spark.read.parquet("/landing")
 
 
 def test_method_when_it_is_not_there_then_said_what_to_do() -> None:
@@ -287,6 +291,11 @@ def test_method_when_it_is_not_there_then_said_what_to_do() -> None:
         spark.readStream.table("orders")
     with pytest.raises(AttributeError, match="did you mean 'format'"):
         spark.readStream.formt("json")
+    for place in (spark, spark.read, spark.readStream, ls.read_files("/x", format="text")):
+        begun = place if not isinstance(place, ls.Stream) else place.writeStream
+        with pytest.raises(AttributeError, match="has no 'foobar'") as refused:
+            begun.foobar  # noqa: B018 - asked for on purpose
+        assert "__" not in str(refused.value)
 
 
 def test_delta_when_the_option_is_unknown_then_near_names() -> None:
