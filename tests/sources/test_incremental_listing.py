@@ -241,6 +241,23 @@ def test_listing_when_a_file_was_forgotten_is_whole(
     assert starts == [None, "b", None, "c"]
 
 
+def test_listing_when_a_file_was_forgotten_behind_a_cut_is_followed_by_a_whole_one(
+    tmp_path: Path, starts: list[str | None]
+) -> None:
+    place = Looks(tmp_path)
+    place.put("a", "b", "c", "d")
+    reader = place.tick(clock=place.clock)
+    forget = FileAction("id", "forget", ((0, "a"),), 1, place.clock.now(), "a test", "to see")
+    reader.act(forget)
+
+    for _ in range(2):
+        reader = place.tick(clock=place.clock)
+    assert stopped(reader) == (True, None)
+    assert known(place.look()) == ["a", "b", "c", "d", "a"]
+    place.look()
+    assert starts == [None, "b", "d", None, "d"]
+
+
 @pytest.mark.parametrize(
     "change",
     [

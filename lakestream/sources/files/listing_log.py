@@ -31,6 +31,7 @@ class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
         settled: The last key before the first file that is young, once there was one.
         found: New files so far.
         late: Those of them whose names lie before the position.
+        actions: Decisions about single files that were known when it began.
     """
 
     after: str
@@ -40,6 +41,7 @@ class Cut(msgspec.Struct, frozen=True, omit_defaults=True):
     settled: str | None = None
     found: int = 0
     late: int = 0
+    actions: int = 0
 
 
 class Position(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -102,7 +102,7 @@ class Pass:
             late=self._late,
         )
 
-    def position(self, actions: int) -> Position | None:
+    def position(self) -> Position | None:
         """Give where the next pass may begin, now that this one came to the end."""
         base, cut = self.base, self.so_far
         if not self.is_in_order:
@@ -116,7 +116,7 @@ class Pass:
         in_order = 0 if base is None or cut.late else base.in_order
         if base is not None and cut.found and not cut.late:
             in_order = min(in_order + 1, IN_ORDER)
-        return Position(after, cut.began_at, in_order=in_order, actions=actions)
+        return Position(after, cut.began_at, in_order=in_order, actions=cut.actions)
 
 
 class Passes:
@@ -165,7 +165,13 @@ class Passes:
         cut = self._known.cut if self._known is not None and can_be_cut else None
         if cut is None or cut.purpose != purpose:
             after = self._start(base)
-            cut = Cut(after or "", self._clock.now(), purpose, incremental=after is not None)
+            cut = Cut(
+                after or "",
+                self._clock.now(),
+                purpose,
+                incremental=after is not None,
+                actions=actions,
+            )
         self._kind = "incremental" if cut.incremental else "whole"
         return Pass(
             cut,
@@ -187,7 +193,7 @@ class Passes:
             return
         old = self._known or ListingState(self._filters, last_seq)
         if complete:
-            found = look.position(self._actions) if look.keeps == "position" else None
+            found = look.position() if look.keeps == "position" else None
             self._tell(look)
             if old.cut is not None or not self._is_same(old.position, found):
                 self._log.append(ListingState(self._filters, last_seq, position=found))
