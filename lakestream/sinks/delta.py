@@ -35,7 +35,7 @@ from lakestream.errors import (
 )
 from lakestream.plan.arrow_types import arrow_schema
 from lakestream.plan.schema_diff import SchemaChange
-from lakestream.plan.types import Struct
+from lakestream.plan.types import BINARY, Array, Map, Struct, type_name
 from lakestream.plan.widening import retyped
 from lakestream.sinks.base import Receipt
 
@@ -274,6 +274,7 @@ class DeltaSink:
                 where=self.where,
                 fix="declare the table's own partition columns, or write to a new table",
             )
+        self._check_partition_types(table_schema(table), found)
         self._sync_log(0, 0, is_new=True)
         return str(table.metadata().id)
 
@@ -292,6 +293,18 @@ class DeltaSink:
                 where=self.where,
                 fix="leave at least one column that is not in partition_by",
             )
+        self._check_partition_types(schema, self._partition_by)
+
+    def _check_partition_types(self, schema: Struct, names: Iterable[str]) -> None:
+        """Refuse what a log has no text for: deltalake writes bytes as other bytes."""
+        for name in names:
+            kind = schema.get(name)
+            if kind == BINARY or isinstance(kind, Struct | Array | Map):
+                raise SinkSchemaError(
+                    f"partition column {name!r} is {type_name(kind)}",
+                    where=self.where,
+                    fix="partition by columns of numbers, texts, dates, times or BOOLEAN",
+                )
 
     def inspect(
         self, batch_id: int, *, table_id: str | None, plan_digest: str, receipt_version: int | None

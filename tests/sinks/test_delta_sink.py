@@ -362,6 +362,22 @@ def test_prepare_with_impossible_partitions_is_refused(path: Path, names: tuple[
     assert not path.exists()
 
 
+@pytest.mark.parametrize("kind", ["BINARY", "STRUCT<x: INT>", "ARRAY<INT>", "MAP<STRING, INT>"])
+def test_prepare_with_partitions_that_have_no_text_is_refused(path: Path, kind: str) -> None:
+    schema = schema_of_ddl(f"id INT, part {kind}")
+    for refuse in (sink_at(path, partition_by=("part",)).check,
+                   sink_at(path, partition_by=("part",)).prepare):  # fmt: skip
+        with pytest.raises(SinkSchemaError, match="partition column 'part' is"):
+            refuse(schema)
+    assert not path.exists()
+
+
+def test_prepare_of_a_table_that_others_partitioned_by_bytes_is_refused(path: Path) -> None:
+    write_deltalake(path, pa.table({"id": [1], "part": [b"\xff"]}), partition_by=["part"])
+    with pytest.raises(SinkSchemaError, match="partition column 'part' is binary"):
+        sink_at(path).prepare(schema_of_ddl("id BIGINT, part BINARY"))
+
+
 def test_prepare_of_a_void_column_is_refused(path: Path) -> None:
     with pytest.raises(SinkSchemaError, match="CAST"):
         sink_at(path).prepare(schema_of_ddl("a INT, s STRUCT<x: VOID>"))
