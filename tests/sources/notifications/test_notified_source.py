@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,7 +21,7 @@ from lakestream.sources.base import DiscoveryFilter
 from lakestream.sources.files.ledger_rows import values
 from lakestream.sources.files.notifications import receiver
 from lakestream.sources.files.notifications.base import Message
-from lakestream.sources.files.notifications.sqs import SqsQueue
+from lakestream.sources.files.notifications.sqs import OpenedSqsQueue, SqsQueue
 from lakestream.sources.files.reader import FilesReader
 from lakestream.testing import HttpFaultPlan, HttpFaultProxy
 from lakestream.testing.fault_script import ALWAYS
@@ -669,3 +670,25 @@ def test_file_when_left_out_by_its_time_at_first_then_found_as_soon_as_it_belong
     assert known(pipe.discover(**narrow)) == {}
     assert lake.counts() == (0, 0)
     assert known(pipe.discover()) == {"a.json": "listing"}
+
+
+def test_queue_when_there_is_no_time_limit_then_each_receive_asks_all_servers(
+    lake: EventLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that does not wait may be told of nothing by a queue that is not empty."""
+    monkeypatch.setattr(receiver, "_WAIT_S", 1.0)
+    monkeypatch.setattr(receiver, "LEASE_S", 2.0)  # it is always soon time to record
+    waits: list[float] = []
+    real = OpenedSqsQueue.receive
+
+    def receive(self: OpenedSqsQueue, *, wait_s: float, lease_s: float) -> Sequence[Message]:
+        waits.append(wait_s)
+        return real(self, wait_s=wait_s, lease_s=lease_s)
+
+    monkeypatch.setattr(OpenedSqsQueue, "receive", receive)
+    pipe = Notified(tmp_path, lake)
+    pipe.discover()
+    assert set(waits) == {1.0}
+    waits.clear()
+    pipe.open().discover(time_budget_s=0.5)
+    assert set(waits) == {0.0}

@@ -146,11 +146,11 @@ class Receiver:
 
         Once in any case: a time budget that is always too short would never get anywhere.
         """
-        until = self._clock.monotonic() + LEASE_S / 4
+        now = self._clock.monotonic()
+        until = now + LEASE_S / 4
         until = until if end is None else min(until, end)
-        left = until - self._clock.monotonic()
         while len(leases) < _CHUNK and not rounds.ended:
-            wait = _WAIT_S if left >= _WAIT_S else 0.0
+            wait = _WAIT_S if end is None or end - now >= _WAIT_S else 0.0
             replies = pool.map(
                 lambda _, wait_s=wait: self._queue.receive(wait_s=wait_s, lease_s=LEASE_S),
                 range(self._parallelism),
@@ -159,8 +159,8 @@ class Receiver:
             report.messages += len(messages)
             leases.hold(messages)
             rounds.take(messages)
-            left = until - self._clock.monotonic()
-            if left < 0:
+            now = self._clock.monotonic()
+            if now > until:
                 return
 
     def _settle(self, leases: Leases, rounds: _Rounds, report: NotificationReport) -> None:
