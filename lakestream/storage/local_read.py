@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -87,16 +87,17 @@ class LocalReadStore:
         skip = self._skip
         keys: list[str] = []
         found: list[os.stat_result] = []
-        for path in _walk(top, skip, start_after or "", self.uri):
+        for path in _walk(top, skip, start_after or "", self._where):
+            key = local_files.key_of_name(path[skip:])
             try:
                 status = os.lstat(path)
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
-                raise local_files.mapped(error, self.uri) from error
+                raise local_files.mapped(error, self._where(key)) from error
             if not stat.S_ISREG(status.st_mode):
                 continue  # it was when its name was read, which may be long ago
-            keys.append(local_files.key_of_name(path[skip:]))
+            keys.append(key)
             found.append(status)
             if len(keys) == PAGE_ROWS:
                 yield _page(keys, found)
@@ -195,14 +196,14 @@ def _page(keys: list[str], found: list[os.stat_result]) -> RecordBatch:
     )
 
 
-def _walk(top: str, skip: int, start_after: str, where: str) -> Iterator[str]:
+def _walk(top: str, skip: int, start_after: str, where: Callable[[str], str]) -> Iterator[str]:
     """Give the paths of the files below a folder in the order of their keys.
 
     Args:
         top: The folder, with a slash at its end, as all folders here.
         skip: Where a key begins in a path.
         start_after: Keys up to this one are left out.
-        where: For errors.
+        where: Tells where a key is, for errors.
     """
     walked = [(top, iter(_names(top, skip, start_after, where)))]
     while walked:
@@ -217,10 +218,11 @@ def _walk(top: str, skip: int, start_after: str, where: str) -> Iterator[str]:
             walked.pop()
 
 
-def _names(folder: str, skip: int, start_after: str, where: str) -> list[str]:
+def _names(folder: str, skip: int, start_after: str, where: Callable[[str], str]) -> list[str]:
     """Give what is in a folder and may have greater keys, in the order of these."""
     names: list[str] = []
     is_root = len(folder) == skip
+    start = local_files.key_of_name(folder[skip:])
     try:
         with _scanned(folder, is_root=is_root) as entries:
             for entry in entries:
@@ -233,9 +235,8 @@ def _names(folder: str, skip: int, start_after: str, where: str) -> list[str]:
     except OSError as error:
         if error.errno in _NO_FOLDER and not is_root:
             return []  # something else came in its place
-        raise local_files.mapped(error, where) from error
+        raise local_files.mapped(error, where(start)) from error
     names.sort(key=None if all(map(str.isascii, names)) else local_files.key_of_name)
-    start = local_files.key_of_name(folder[skip:])
     if start > start_after:
         return names
     return [

@@ -329,3 +329,21 @@ def test_local_listing_when_its_prefix_is_no_folder_of_the_root_then_nothing(
     linked = tmp_path / "linked"
     linked.symlink_to(root)
     assert listed(stores.open_read_store(linked)) == listed(store)
+
+
+def test_local_listing_when_a_folder_is_denied_then_the_error_names_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "in/b\n/c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    real = os.open
+
+    def denied(path: str, *how: int) -> int:
+        if path.endswith("\n"):
+            raise PermissionError(13, "denied")
+        return real(path, *how)
+
+    monkeypatch.setattr(os, "open", denied)
+    with pytest.raises(AccessDeniedError, match=r"in/b\\n/"):
+        listed(stores.open_read_store(tmp_path))
