@@ -29,7 +29,7 @@ from lakestream.delta.errors import Otherwise, translated
 from lakestream.delta.files import FileReader
 from lakestream.delta.log import WIDENED, AddFile, DeltaLog
 from lakestream.delta.rewrite import FileStatistics, partition_text, rewritten
-from lakestream.delta.snapshot import DataFile, snapshot_of
+from lakestream.delta.snapshot import DataFile, check_table, snapshot_of
 from lakestream.delta.table import table_schema
 from lakestream.errors import (
     CommitConflictError,
@@ -63,6 +63,12 @@ _PARTITION_TYPES: Final = (t.SHORT, t.INT, t.LONG, t.DOUBLE)
 #: Field metadata that a new type would contradict.
 _GENERATED: Final = ("delta.generationExpression", "delta.identity.start")
 _FEATURE: Final = "timestampNtz"
+#: What writers of a protocol's number and of later ones support, by deltalake's names; of those
+#: that are not here no table is widened.
+_BY_NUMBER: Final = (
+    (2, "AppendOnly"), (2, "Invariants"), (3, "CheckConstraints"), (4, "ChangeDataFeed"),
+    (4, "GeneratedColumns"),
+)  # fmt: skip
 
 
 class _Replaced(msgspec.Struct, frozen=True):
@@ -190,13 +196,22 @@ class Widening:
             ) from error
 
     def _enable_feature(self, table: Table) -> None:
-        """Let the table hold times without a zone, in a commit of its own that changes no row."""
+        """Let the table hold times without a zone, in a commit of its own that changes no row.
+
+        What its writers held it to by the number of its protocol must be named from then on.
+        """
         from deltalake import CommitProperties, TableFeatures
 
+        protocol = table.protocol()
+        features = [TableFeatures.TimestampWithoutTimezone]
+        if protocol.writer_features is None:
+            names = (name for number, name in _BY_NUMBER if number <= protocol.min_writer_version)
+            features += [getattr(TableFeatures, name) for name in names]
         otherwise = Otherwise(SinkError, "the table's protocol stays", "the cause says why")
         with translated(where=self._address.where, otherwise=otherwise):
+            check_table(table, where=self._address.where)
             table.alter.add_feature(
-                TableFeatures.TimestampWithoutTimezone,
+                features,
                 allow_protocol_versions_increase=True,
                 commit_properties=CommitProperties(max_commit_retries=0),
             )

@@ -594,6 +594,41 @@ def test_table_when_it_generates_columns_or_has_row_ids_then_it_is_left_alone(pa
         widen(sink_at(path), a=pa.array([I64]), b=pa.array([2]))
 
 
+def test_table_when_it_gets_times_without_a_zone_then_its_rows_are_held_to_the_same(
+    path: Path,
+) -> None:
+    days = pa.array([date(2020, 2, 29)])
+    config = {"delta.enableChangeDataFeed": "true", "delta.appendOnly": "true"}
+    write_deltalake(path, pa.table({"id": [1], "a": days}), configuration=config)
+    DeltaTable(path).alter.add_constraint({"few": "id < 100"})
+    with pytest.raises(CommitConflictError):
+        widen(sink_at(path), a=pa.array([MIDNIGHT]))
+
+    assert widen(sink_at(path), a=pa.array([MIDNIGHT]))
+
+    features = set(DeltaTable(path).protocol().writer_features or [])
+    assert features == {
+        "timestampNtz", "appendOnly", "invariants", "checkConstraints", "changeDataFeed",
+        "generatedColumns",
+    }  # fmt: skip
+    with pytest.raises(Exception, match="failed validation"):
+        write_deltalake(path, pa.table({"id": [100], "a": [MIDNIGHT]}), mode="append")
+    with pytest.raises(Exception, match="append"):
+        DeltaTable(path).delete()
+
+
+def test_table_when_it_maps_its_names_then_its_protocol_stays(path: Path) -> None:
+    write_deltalake(path, pa.table({"a": pa.array([date(2020, 2, 29)])}))
+    entry = path / f"_delta_log/{0:020}.json"
+    mapped = '"configuration":{"delta.columnMapping.mode":"name"}'
+    entry.write_text(entry.read_text().replace('"configuration":{}', mapped))
+
+    with pytest.raises(TableFeatureError):
+        widen(sink_at(path), a=pa.array([MIDNIGHT]))
+
+    assert DeltaTable(path).version() == 0
+
+
 def test_many_versions_when_widened_on_a_checkpoints_number_then_the_table_opens(
     path: Path,
 ) -> None:
