@@ -36,6 +36,8 @@ _BUFFERED_BYTES: Final = 64 * 2**20
 _WINDOW: Final = 64
 _CONCURRENT_HEADS: Final = 16
 _BATCH_ROWS: Final = 2**16
+#: Characters of a value that a message shows.
+_SHOWN: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +169,25 @@ class FileReader:
         for name, kind in self._schema.fields:
             index = have.get(name.lower())
             if name in file.partition_values:
-                columns.append(constant(file.partition_values[name], kind, batch.num_rows))
+                columns.append(self._constant(file, name, kind, batch.num_rows))
             elif index is None:
                 columns.append(nulls(kind, batch.num_rows))
             else:
                 self._check(file, name, kinds.fields[index][1], kind)
                 columns.append(column_as(batch.column(index), kind))
         return RecordBatch.from_arrays(columns, schema=self._arrow)
+
+    def _constant(self, file: DataFile, name: str, kind: t.SparkType, rows: int) -> Array:
+        text = file.partition_values[name]
+        column = constant(text, kind, rows)
+        if text and column.null_count:
+            raise BadFileError(
+                f"the log's value {text[:_SHOWN]!r} of partition column {name!r} is no"
+                f" {t.type_name(kind)} that can be read",
+                where=self._store.uri_of(file.key),
+                fix="write the partition anew with a value of the column's type",
+            )
+        return column
 
     def _check(self, file: DataFile, name: str, have: t.SparkType, want: t.SparkType) -> None:
         if not readable_as(have, want):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal, InvalidOperation
 from importlib import import_module
 from typing import Any
 
@@ -44,11 +45,25 @@ def column_as(column: Array, kind: t.SparkType) -> Array:
 
 
 def constant(text: str | None, kind: t.SparkType, rows: int) -> Array:
-    """Give a partition value as a column; Delta writes null as "" too."""
+    """Give a partition value as a column; Delta writes null as "" too.
+
+    A text that is no value of the type gives nulls, which the caller tells from a null's.
+    """
     if not text:
         return nulls(kind, rows)
+    if isinstance(kind, t.Decimal):
+        text = _digits(text)
     one = Array([text], DataType.utf8()).cast(to_arrow(kind))
     return one.take(Array([0] * rows, DataType.uint32()))
+
+
+def _digits(text: str) -> str:
+    """Give a decimal without an exponent: Spark writes ``0E-10``, which Arrow does not read."""
+    try:
+        found = Decimal(text)
+    except InvalidOperation:
+        return text
+    return format(found, "f") if abs(found.adjusted()) <= t.MAX_PRECISION else text
 
 
 def nulls(kind: t.SparkType, rows: int) -> Array:

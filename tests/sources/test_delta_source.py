@@ -8,6 +8,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,10 @@ from hypothesis import strategies as st
 
 from lakestream.checkpoint.batch_records import AttemptRecords
 from lakestream.clock import SYSTEM_CLOCK
+from lakestream.delta.files import FileReader
+from lakestream.delta.snapshot import DataFile
 from lakestream.errors import (
+    BadFileError,
     CheckpointCorruptError,
     CheckpointVersionError,
     ConfigError,
@@ -441,6 +445,40 @@ def test_partition_values_come_back_typed(path: Path, opened: Open) -> None:
     DeltaTable(path).create_checkpoint()
     reader = opened(rehearse=True)
     assert len(rows(reader, reader.initial(), reader.latest(reader.initial()))) == 3
+
+
+def test_partition_value_with_an_exponent_as_spark_writes_zero_is_read(
+    path: Path, opened: Open
+) -> None:
+    value = pa.array([Decimal(0)], pa.decimal128(20, 10))
+    write_deltalake(path, pa.table({"id": [1], "d": value}), partition_by=["d"])
+    entry = path / f"_delta_log/{0:020}.json"
+    written = entry.read_text()
+    assert '"d":"0.0000000000"' in written
+    entry.write_text(written.replace('"d":"0.0000000000"', '"d":"0E-10"'))
+    for options in ({}, {"starting_version": 0}):
+        reader = opened(rehearse=True, **options)
+        start = reader.initial()
+        assert rows(reader, start, reader.latest(start)) == [{"id": 1, "d": Decimal(0)}]
+
+
+def test_partition_value_that_cannot_be_read_is_no_null(path: Path, opened: Open) -> None:
+    late = pa.array([253_402_300_800_000_000]).cast(pa.timestamp("us", "UTC"))  # the year 10000
+    write_deltalake(path, pa.table({"id": [1], "t": late}), partition_by=["t"])
+    reader = opened(starting_version=0)
+    start = reader.initial()
+    with pytest.raises(Exception, match=r"\+10000-01-01.* of partition column 't' is no timestamp"):
+        rows(reader, start, reader.latest(start))
+
+
+@pytest.mark.parametrize("text", ["zero", "1E+999999999"])
+def test_partition_value_that_is_no_decimal_is_no_null(path: Path, text: str) -> None:
+    append(path, 1)
+    store = stores.open_read_store(str(path))
+    (file,) = path.glob("*.parquet")
+    reader = FileReader(store, schema_of_ddl("id BIGINT, d DECIMAL(20,10)"), where="x")
+    with pytest.raises(BadFileError, match="of partition column 'd' is no decimal"):
+        list(reader.batches([DataFile(file.name, 1, 0, {"d": text})]))
 
 
 def test_int96_times_beyond_nanoseconds_are_exact(path: Path, opened: Open) -> None:
