@@ -47,6 +47,8 @@ if TYPE_CHECKING:
 _WIDE: Final = 110
 #: New columns that are told by name after a run.
 _NAMED: Final = 10
+#: What shells give a process that Ctrl-C ended: `run a && run b` does not go on with b.
+_INTERRUPTED: Final = 130
 
 app = typer.Typer(
     name="lakestream",
@@ -119,7 +121,7 @@ def run_table(
             done = table.run(trigger, on_progress=bar.show)
     except KeyboardInterrupt:
         OUT.print("stopped; the next run goes on where this one was")
-        return
+        raise typer.Exit(0 if interval else _INTERRUPTED) from None
     if done:
         _print_run(table.name, done)
     else:

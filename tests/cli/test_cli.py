@@ -253,6 +253,31 @@ def test_cause_when_it_has_a_signed_address_then_the_signature_is_left_out() -> 
     assert told(error).endswith("  cause: no answer of (https://a.example/lake?...): timed out")
 
 
+@pytest.mark.parametrize(
+    ("words", "code"), [((), 130), (("--json",), 130), (("--interval", "1s"), 0)]
+)
+def test_run_when_interrupted_then_the_exit_code_says_whether_it_was_done(
+    words: tuple[str, ...], code: int
+) -> None:
+    interrupted = """
+import os, signal
+import pyarrow as pa
+
+def interrupt(rows: pa.Table) -> pa.Table:
+    os.kill(os.getpid(), signal.SIGINT)
+    return rows
+
+@ls.streaming_table("lake/interrupted")
+def interrupted():
+    return ls.read_files("landing", format="json", schema="id INT").mapBatches(
+        interrupt, schema="id INT"
+    )
+"""
+    Path("pipeline.py").write_text(PIPELINE + interrupted)
+
+    assert lakestream("run", "pipeline:interrupted", *words).returncode == code
+
+
 def test_run_when_nothing_is_new_then_only_that() -> None:
     lakestream("run", "pipeline:orders")
 
