@@ -15,6 +15,7 @@ import pytest
 from support.aws_events import WIRINGS, EventLake, Wiring
 from support.files_source import FilesPipe
 
+import lakestream as ls
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import AccessDeniedError, QueueRefusedError
 from lakestream.sources.base import DiscoveryFilter
@@ -692,3 +693,15 @@ def test_queue_when_there_is_no_time_limit_then_each_receive_asks_all_servers(
     waits.clear()
     pipe.open().discover(time_budget_s=0.5)
     assert set(waits) == {0.0}
+
+
+def test_queue_when_its_variable_names_another_one_then_a_first_start_lists_the_place(
+    lake: EventLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = Notified(tmp_path, lake, notifications=SqsQueue(ls.env("QUEUE")), backfill_interval=None)
+    monkeypatch.setenv("QUEUE", lake.queue)
+    pipe.discover()
+    pipe.put("a.json")  # of which the other queue is not told
+    monkeypatch.setenv("QUEUE", lake.make_queue(f"{lake.bucket}-other"))
+    assert known(pipe.discover()) == {"a.json": "listing"}
+    assert "-other" not in str(pipe.log.get("sources/files-landing/notifications/1"))

@@ -13,7 +13,13 @@ import msgspec
 
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
 from lakestream.sources.files.notifications.azure_account import account_url, credential_of
-from lakestream.sources.files.notifications.base import Event, Message, Poison, QueueFacts
+from lakestream.sources.files.notifications.base import (
+    Event,
+    Message,
+    Poison,
+    QueueFacts,
+    identity_of,
+)
 from lakestream.sources.files.notifications.event_grid import events_of
 from lakestream.storage.location import EnvPath, display, resolve
 
@@ -68,6 +74,11 @@ class AzureStorageQueue(msgspec.Struct, frozen=True):
     def display(self) -> str:
         """The queue for people."""
         return f"azure_queue[{display(self.queue)}]"
+
+    @property
+    def identity(self) -> str:
+        """The queue, told apart from another one that its variable stood for."""
+        return identity_of(self.display, self.queue, self.connection_string)
 
     @property
     def schemes(self) -> frozenset[str]:

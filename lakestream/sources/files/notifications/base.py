@@ -8,11 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
+from lakestream.digest import sha256
+from lakestream.lazy_pattern import lazy_pattern
+from lakestream.storage.location import EnvPath, resolve
 from lakestream.storage.options import StorageOptions
+
+#: What a connection string tells without its secrets.
+_ACCOUNT: Final = lazy_pattern(r"(?i)\b(?:AccountName|QueueEndpoint)=([^;?]+)")
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -181,6 +187,15 @@ class Queue(Protocol):
         ...
 
     @property
+    def identity(self) -> str:
+        """What tells it from others: ``display``, and which one a variable stands for.
+
+        Raises:
+            EnvironmentNotSetError: A variable is not set.
+        """
+        ...
+
+    @property
     def schemes(self) -> frozenset[str]:
         """The schemes of landing places whose events come through this service."""
         ...
@@ -195,3 +210,20 @@ class Queue(Protocol):
         Cost: no request.
         """
         ...
+
+
+def identity_of(shown: str, *paths: str | EnvPath | None) -> str:
+    """Give a queue's identity: what a variable stands for is told by a digest, secrets left out.
+
+    Args:
+        shown: The queue for people.
+        paths: A URL or name, or the variable of one; of a connection string the account counts.
+
+    Raises:
+        EnvironmentNotSetError: A variable is not set.
+    """
+    texts = [resolve(each) for each in paths if isinstance(each, EnvPath)]
+    if not texts:
+        return shown
+    open_parts = [_ACCOUNT.findall(each) or each.partition("?")[0] for each in texts]
+    return f"{shown} {sha256(repr(open_parts).encode()).hexdigest()[:12]}"

@@ -56,7 +56,9 @@ class NotifiedDiscovery:
         ledger: Ledger,
         listing: Discovery,
     ) -> None:
+        self._queue = queue
         self._name = queue.display
+        self._identity = self._name
         self._interval = description.backfill_interval
         self._selection = _selection(description)
         self._clock = context.clock
@@ -108,6 +110,7 @@ class NotifiedDiscovery:
         self._last = last = self._log.newest()
         self._actions = actions
         self._receiver = self._receiver or self._open()
+        self._identity = self._queue.identity
         self._ledger.refresh()
         try:
             depth = self._receiver.depth()
@@ -136,7 +139,7 @@ class NotifiedDiscovery:
             self._receiver.close()
 
     def _look(self, receiver: Receiver, depth: int | None, end: float | None) -> bool:
-        is_first = self._last is None or self._last.queue != self._name
+        is_first = self._last is None or self._last.queue != self._identity
         if is_first and not self._list(end, tells=False):
             return False
         if not receiver.drain(self._report, depth=depth, end=end):
@@ -176,7 +179,7 @@ class NotifiedDiscovery:
         self._append(
             QueueEvent(
                 "listed",
-                self._name,
+                self._identity,
                 started_at,
                 self._clock.now(),
                 found=found,
@@ -193,7 +196,7 @@ class NotifiedDiscovery:
         news there a queue that is new, or failed, told nothing.
         """
         since = "" if self._last is None else self._last.finished_at.isoformat()
-        return f"{self._name} {since} {self._actions}"
+        return f"{self._identity} {since} {self._actions}"
 
     def _degrade(self, error: QueueUnavailableError | QueueRefusedError, end: float | None) -> bool:
         """List in place of the queue, and see to it that a listing follows when it is back."""
@@ -202,7 +205,7 @@ class NotifiedDiscovery:
         self._report.queue_size = None
         if self._last is not None and self._last.kind != "degraded":
             now = self._clock.now()
-            self._append(QueueEvent("degraded", self._name, now, now, reason=error.code))
+            self._append(QueueEvent("degraded", self._identity, now, now, reason=error.code))
         return self._listing.run(self._left(end))
 
     def _append(self, event: QueueEvent) -> None:

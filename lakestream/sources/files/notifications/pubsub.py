@@ -16,7 +16,7 @@ import msgspec
 
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
-from lakestream.sources.files.notifications.base import Event, Message, QueueFacts
+from lakestream.sources.files.notifications.base import Event, Message, QueueFacts, identity_of
 from lakestream.sources.files.notifications.gcs_events import events_of
 from lakestream.sources.files.notifications.google_login import (
     credentials_of,
@@ -60,6 +60,11 @@ class PubSubSubscription(msgspec.Struct, frozen=True):
     def display(self) -> str:
         """The queue for people."""
         return f"pubsub[{display(self.subscription)}]"
+
+    @property
+    def identity(self) -> str:
+        """The queue, told apart from another one that its variable stood for."""
+        return identity_of(self.display, self.subscription)
 
     @property
     def schemes(self) -> frozenset[str]:

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from lakestream.errors import ConfigError, QueueRefusedError, QueueUnavailableError
-from lakestream.sources.files.notifications.base import Event, Message, QueueFacts
+from lakestream.sources.files.notifications.base import Event, Message, QueueFacts, identity_of
 from lakestream.sources.files.notifications.messages_s3 import events_of
 from lakestream.storage.location import EnvPath, display, resolve
 
@@ -48,6 +48,11 @@ class SqsQueue(msgspec.Struct, frozen=True):
     def display(self) -> str:
         """The queue for people."""
         return f"sqs[{display(self.url)}]"
+
+    @property
+    def identity(self) -> str:
+        """The queue, told apart from another one that its variable stood for."""
+        return identity_of(self.display, self.url)
 
     @property
     def schemes(self) -> frozenset[str]:

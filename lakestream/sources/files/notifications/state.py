@@ -26,7 +26,7 @@ class QueueEvent(msgspec.Struct, frozen=True):
     Args:
         kind: ``listed``: the place was listed to its end while the queue could be reached;
             ``degraded``: the queue could not be read, and files were found by listing.
-        queue: The queue for people.
+        queue: Which queue: ``Queue.identity``.
         started_at: Aware UTC.
         finished_at: Aware UTC.
         found: Files that only the listing found (``listed``, not the first time).
