@@ -188,6 +188,20 @@ def test_d2_lost_notification_when_a_listing_is_due_then_found_and_reported(
     assert "5.json" not in known(again)  # listed a minute ago
 
 
+def test_d2_lost_notification_when_the_clock_was_ahead_then_found_all_the_same(
+    lake: EventLake, tmp_path: Path
+) -> None:
+    pipe = Notified(tmp_path, lake, backfill_interval="1 hour")
+    pipe.discover(clock=ShiftedClock(timedelta(days=365)))
+    lake.put("in/a.json", b'{"id": 1}\n')
+    lake.take()
+    clock = ShiftedClock(timedelta(minutes=2))
+    assert known(pipe.discover(clock=clock)) == {"a.json": "backfill"}
+    lake.put("in/b.json", b'{"id": 1}\n')
+    lake.take()
+    assert "b.json" not in known(pipe.discover())  # two minutes are no hour, also backwards
+
+
 def test_d2_lost_notification_when_backfill_is_off_then_not_looked_for(
     lake: EventLake, tmp_path: Path
 ) -> None:

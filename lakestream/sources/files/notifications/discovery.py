@@ -159,7 +159,9 @@ class NotifiedDiscovery:
         """Tell whether the place is to be listed: by the interval, or since the queue failed."""
         if last is None or last.kind == "degraded":
             return True
-        return self._interval is not None and last.started_at + self._interval <= self._clock.now()
+        # Backwards, too: a listing that is told to come was dated by a clock that was ahead.
+        passed = abs(self._clock.now() - last.started_at)
+        return self._interval is not None and passed >= self._interval
 
     def _list(self, end: float | None, *, tells: bool) -> bool:
         """List the place; with ``tells`` what is found now should have come by the queue."""
