@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,7 @@ from lakestream.errors import (
     CheckpointMismatchError,
     FencedError,
     LakestreamError,
+    PlanMismatchError,
     QueryError,
     SinkDamagedError,
 )
@@ -95,6 +97,24 @@ class MicroBatchExecution:
         """Take over the query: lines 1 and 2."""
         self.claim()
         self.recover()
+
+    def check_table(self) -> None:
+        """Look at the table as the next batch will; what another run has done meanwhile is fine.
+
+        Raises:
+            SinkReplacedError, SinkRestoredError, SinkBehindError: No batch could be committed.
+            SinkDamagedError, StorageUnavailableError.
+        """
+        metadata = self.query.metadata
+        if metadata is None:
+            return
+        with suppress(FencedError, PlanMismatchError):
+            self.query.sink.inspect(
+                self._next_id,
+                table_id=metadata.table_id,
+                plan_digest="" if self._pending is None else self._pending.entry.plan_digest,
+                receipt_version=self._receipt_version,
+            )
 
     def run_batch(
         self, bounds: Mapping[str, Offset], limits: Mapping[str, ReadLimit]

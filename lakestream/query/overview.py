@@ -106,6 +106,7 @@ def validate(definition: QueryDefinition, clock: Clock) -> Struct:
         LakestreamError: What a run would raise before it reads a row.
     """
     with rehearsal(definition, clock) as (query, execution):
+        execution.check_table()
         execution.discover()
         schema = PlanRunner(query).compile().schema
         query.sink.check(schema)

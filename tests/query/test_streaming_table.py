@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from deltalake import write_deltalake
+from deltalake import DeltaTable, write_deltalake
 
 import lakestream as ls
 from lakestream.errors import (
@@ -16,10 +16,13 @@ from lakestream.errors import (
     ConfigError,
     DeltaChangeError,
     EnvironmentNotSetError,
+    SinkReplacedError,
+    SinkRestoredError,
     UnknownColumnError,
     UnknownOptionError,
     UnsupportedOperationError,
 )
+from lakestream.failpoint import watched
 from lakestream.streaming_table import StreamingTable
 
 MODULE = """
@@ -173,6 +176,41 @@ def test_validate_when_a_column_is_misspelt_then_near_names_and_nothing_written(
 
     assert not (tmp_path / "t" / "_delta_log").exists()
     assert not (tmp_path / "t" / "_lakestream" / "offsets").exists()
+
+
+def test_validate_when_the_table_is_gone_or_restored_then_said_before_a_run_meets_it(
+    module: types.ModuleType, tmp_path: Path
+) -> None:
+    log = tmp_path / "lake" / "bronze" / "_delta_log"
+    module.bronze.run()
+    module.bronze.validate()
+
+    log.rename(tmp_path / "aside")
+    with pytest.raises(SinkReplacedError, match="the table is gone"):
+        module.bronze.validate()
+
+    (tmp_path / "aside").rename(log)
+    DeltaTable(log.parent).restore(0)
+    with pytest.raises(SinkRestoredError):
+        module.bronze.validate()
+
+
+@pytest.mark.parametrize("line", ["sink_commit", "commit_log"])
+def test_validate_when_a_run_was_cut_off_then_the_table_is_as_it_should_be(
+    module: types.ModuleType, tmp_path: Path, line: str
+) -> None:
+    module.bronze.run()
+    landing = tmp_path / "landing"
+    (landing / "b.json").write_text('{"id": 9, "day": "d"}')
+
+    def cut_off(name: str) -> None:
+        if name == line:
+            raise RuntimeError(line)
+
+    with watched(cut_off), pytest.raises(Exception, match=line):
+        module.bronze.run()
+
+    assert module.bronze.validate().names[:2] == ("id", "day")
 
 
 def test_schema_when_nothing_ran_yet_then_as_a_run_would_make_it(module: types.ModuleType) -> None:
