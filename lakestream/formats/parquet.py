@@ -11,6 +11,14 @@ from lakestream.formats.lazy_pyarrow import Column
 
 #: Of a batch, by what the file says of its rows.
 _BATCH_BYTES: Final = 8 * 2**20
+#: Of a batch as it is decoded, by what the one before it was.
+_DECODED_BYTES: Final = 64 * 2**20
+#: Of the first batch of a row group whose rows may be larger than they are stored, and how many
+#: times as many the next one may have.
+_FIRST_ROWS: Final = 256
+_GROWTH: Final = 4
+#: Writers cut the least and the greatest value at so many bytes, or leave long ones out.
+_CUT_BYTES: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +47,49 @@ class ParquetFormat(WholeFileFormat):
 
 
 def _batches(file: Column) -> Iterator[Column]:
-    """Decode row group by row group: a batch of the library's own may go across all of them."""
+    """Decode row group by row group: a batch of the library's own may go across all of them.
+
+    A file says how large its rows are as they are stored. A long text that a dictionary has once
+    may stand in each of them, so batches grow only as their rows turn out to be small enough.
+    """
     for number in range(file.num_row_groups):
         group = file.metadata.row_group(number)
         row_bytes = group.total_byte_size // max(group.num_rows, 1)
-        rows = min(BATCH_ROWS, _BATCH_BYTES // max(row_bytes, 1)) or 1
-        yield from file.iter_batches(batch_size=rows, row_groups=[number], use_threads=False)
+        most = min(BATCH_ROWS, _BATCH_BYTES // max(row_bytes, 1)) or 1
+        rows = min(most, _FIRST_ROWS) if _repeats(group, most) else most
+        for batch in file.iter_batches(batch_size=rows, row_groups=[number], use_threads=False):
+            yield batch
+            fitting = _DECODED_BYTES * batch.num_rows // max(_decoded_bytes(batch), 1)
+            rows = min(most, rows * _GROWTH, fitting) or 1
+            file.reader.set_batch_size(rows)  # of the next one
+
+
+def _decoded_bytes(batch: Column) -> int:
+    """Give the size of a batch; columns that come as dictionaries are decoded later."""
+    return sum(
+        len(each) * each.dictionary.nbytes // max(len(each.dictionary), 1)
+        if hasattr(each, "dictionary")
+        else each.nbytes
+        for each in batch.columns
+    )
+
+
+def _repeats(group: Column, rows: int) -> bool:
+    """Tell whether so many rows may be large as they are decoded, by what dictionaries hold."""
+    columns = (group.column(at) for at in range(group.num_columns))
+    row_bytes = sum(
+        _longest(each) * each.num_values // max(group.num_rows, 1)
+        for each in columns
+        if each.has_dictionary_page and each.physical_type == "BYTE_ARRAY"
+    )
+    return bool(row_bytes * rows > _DECODED_BYTES)
+
+
+def _longest(column: Column) -> int:
+    """Guess the bytes of a column's longest value: where both its ends are short, so are others."""
+    found = column.statistics
+    if found is not None and found.has_min_max:
+        longer = max(len(found.min_raw), len(found.max_raw))
+        if longer < _CUT_BYTES:
+            return longer
+    return int(column.total_uncompressed_size)

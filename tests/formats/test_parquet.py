@@ -319,6 +319,33 @@ def test_parquet_batches_stay_small() -> None:
     assert values(found, "v") == list(range(100_000))
 
 
+@pytest.mark.parametrize("typed", [False, True], ids=["texts", "dictionary"])
+@pytest.mark.parametrize("late", [False, True], ids=["all", "late"])
+def test_parquet_batches_of_a_long_text_that_is_stored_once_stay_small(
+    monkeypatch: pytest.MonkeyPatch, *, typed: bool, late: bool
+) -> None:
+    monkeypatch.setattr("lakestream.formats.parquet._DECODED_BYTES", 2**22)
+    indices = [0] * 300 * late + [1] * 5_000
+    values = pa.DictionaryArray.from_arrays(indices, pa.array(["short", "x" * 10_000]))
+    columns = {"v": values, "n": pa.array(range(len(indices)))}
+    data = parquet(columns, store_schema=typed)
+    assert len(data) < 100_000
+    batches = list(ParquetFormat().opened(pa.BufferReader(data)).batches)
+    found = pa.Table.from_batches(batches)
+    assert found["n"].to_pylist() == list(range(len(indices)))
+    assert found["v"].cast(pa.string()).to_pylist() == values.cast(pa.string()).to_pylist()
+    sizes = [each.num_rows for each in batches]
+    assert sizes[0] == 256
+    assert max(sizes) <= 1024
+    assert max(sizes[2:]) * 10_000 <= 2 * 2**22
+
+
+def test_parquet_batches_of_short_texts_that_are_stored_once_are_whole() -> None:
+    columns = {"v": pa.array(["some text"] * 20_000), "none": pa.nulls(20_000, pa.string())}
+    found = decode(ParquetFormat(), {"a": parquet(columns)}, plan_of("v STRING, none STRING"))
+    assert (found.batches, len(found.rows)) == (1, 20_000)
+
+
 def test_parquet_failed_chunk_fails_its_file_alone() -> None:
     failure = BadFileError("gone")
     good = parquet({"a": pa.array([1])})
