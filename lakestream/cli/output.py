@@ -28,7 +28,8 @@ _CAUSE_CHARS: Final = 500
 _CELL_CHARS: Final = 1000
 #: Where a Rust error goes over to its call stack, or to its fields.
 _DETAILS: Final = re.compile(r"\n   0: |\n\nDebug source:\n")
-#: Of an address the part that may hold a signature.
+#: The parts of an address that may hold a password or a signature.
+_USER: Final = re.compile(r"://[^\s/?#]*@")
 _QUERY: Final = re.compile(r"(https?://[^\s?]+)\?[^\s)\"']+")
 
 
@@ -75,7 +76,7 @@ def told(error: LakestreamError) -> str:
     if cause is None or isinstance(cause, LakestreamError) or "the cause" not in (error.fix or ""):
         return str(error)
     said = _DETAILS.split(str(cause), maxsplit=1)[0]
-    text = _QUERY.sub(r"\1?...", " ".join(said.split()))
+    text = _QUERY.sub(r"\1?...", _USER.sub("://...@", " ".join(said.split())))
     return f"{error}\n  cause: {printable(text[:_CAUSE_CHARS])}"
 
 

@@ -67,8 +67,8 @@ def mapped(error: BaseException, where: str) -> LakestreamError | None:
             return StorageUnavailableError(
                 "the store does not answer as it should",
                 where=where,
-                fix="check bucket, region, endpoint (an http:// one needs allow_http) and network,"
-                " then run again",
+                fix="check bucket, region, credentials, endpoint (an http:// one needs allow_http)"
+                " and network, then run again; the cause says more",
             )
         case _ if type(error).__module__ == "pyo3_runtime":
             return StorageError("the storage library failed", where=where, fix="report this")

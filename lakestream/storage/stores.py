@@ -103,6 +103,7 @@ def probe_log_store(store: LogStore) -> None:
 
     Raises:
         UnsafeLogStoreError: It accepted both, or lost the first content.
+        ObjectNotFoundError: There is no such bucket.
 
     Cost: two puts, a get and a delete; nothing for a local folder, which honours it by
     construction: a hard link to a name that is taken fails (``LogStoreContract`` races it).
@@ -116,9 +117,10 @@ def probe_log_store(store: LogStore) -> None:
         # Refused, too, when a try whose reply was lost had made it: the name is only ours.
         store.put_absent(key, b"first")
         second = store.put_absent(key, b"second")
-        kept = store.get(key) == b"first"
-    except ObjectNotFoundError:
-        second = kept = False
+        try:
+            kept = store.get(key) == b"first"
+        except ObjectNotFoundError:
+            kept = False
     finally:
         store.delete([key])
     if second or not kept:

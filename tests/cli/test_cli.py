@@ -248,9 +248,9 @@ def test_table_when_its_log_is_damaged_then_the_cause_is_told(verb: str) -> None
 
 def test_cause_when_it_has_a_signed_address_then_the_signature_is_left_out() -> None:
     error = SinkError("the table cannot be opened", fix="the cause says why")
-    error.__cause__ = OSError("no answer of (https://a.example/lake?sv=1&sig=abc): timed out")
+    error.__cause__ = OSError("no answer of (https://u:p@a.example/lake?sv=1&sig=abc): timed out")
 
-    assert told(error).endswith("  cause: no answer of (https://a.example/lake?...): timed out")
+    assert told(error).endswith("  cause: no answer of (https://...@a.example/lake?...): timed out")
 
 
 @pytest.mark.parametrize(
