@@ -62,6 +62,7 @@ class ObjectStore:
         self.lists_in_order = location.scheme in _ORDERED and not location.bucket.endswith(
             _DIRECTORY_BUCKET
         )
+        self._names_versions = True
         #: Azure's listings give ``0x8D`` for what its headers and If-Match call ``"0x8D"``.
         self._lists_bare_tags = location.scheme in {"az", "abfss"}
 
@@ -130,17 +131,31 @@ class ObjectStore:
         return ObjectInfo(key, meta["size"], meta["e_tag"], meta["version"], meta["last_modified"])
 
     def read(self, info: ObjectInfo, start: int = 0, end: int | None = None) -> bytes:
-        """Read ``[start, end)`` of exactly this version, by ``If-Match``."""
+        """Read ``[start, end)`` of exactly this version, by ``If-Match``.
+
+        Whoever may read what is there now (``s3:GetObject``) need not be allowed to name a version
+        (``s3:GetObjectVersion``), also where it is the same one: then none is named any more.
+        """
         stop = info.size_bytes if end is None else min(end, info.size_bytes)
         if start >= stop and info.size_bytes:
             return b""
         options: GetOptions = {}
-        if info.etag is not None:
-            options["if_match"] = info.etag
-        if info.version is not None:
-            options["version"] = info.version
         if start > 0 or stop < info.size_bytes:
             options["range"] = (start, stop)
+        if info.etag is not None:
+            options["if_match"] = info.etag
+        if info.version is None or not (self._names_versions or info.etag is None):
+            return self._read(info, options)
+        try:
+            return self._read(info, {**options, "version": info.version})
+        except AccessDeniedError:
+            if info.etag is None:
+                raise
+        data = self._read(info, options)
+        self._names_versions = False
+        return data
+
+    def _read(self, info: ObjectInfo, options: GetOptions) -> bytes:
         path = self._prefix + info.key
         try:
             return self._asked(

@@ -7,13 +7,16 @@ from typing import Any
 import pytest
 from support.files_source import FilesPipe
 
-from lakestream.errors import SourceChangedError
+from lakestream.errors import AccessDeniedError, ObjectChangedError, SourceChangedError
 from lakestream.sources.base import ReadLimit
 from lakestream.sources.files.ledger import Ledger
 from lakestream.sources.files.ledger_rows import Candidate, microseconds
 from lakestream.sources.files.listing import candidates_of
 from lakestream.storage import stores
 from lakestream.storage.options import StorageOptions
+from lakestream.testing import HttpFaultPlan, HttpFaultProxy
+from lakestream.testing.fault_script import ALWAYS
+from lakestream.testing.http_faults import answers
 
 
 @pytest.fixture
@@ -135,3 +138,33 @@ def test_version_on_s3_when_seen_with_and_without_its_id_is_one(
         assert ledger.unseen_on(page) == []
         ledger.append(candidates_of(page, [0]), via="listing", found_at=info.modified)
         assert ledger.last_seq == number
+
+
+def test_s3_version_when_only_the_present_one_may_be_read_then_read_without_its_id(
+    bucket: Any,
+) -> None:
+    """As with ``s3:GetObject`` alone: a request that names a version needs another permission."""
+    client, server = bucket
+    name = f"versions-{uuid.uuid4().hex[:8]}"
+    client.create_bucket(Bucket=name)
+    client.put_bucket_versioning(Bucket=name, VersioningConfiguration={"Status": "Enabled"})
+    with HttpFaultProxy(server.endpoint) as proxy:
+        options = StorageOptions.of(
+            server.options | {"aws_endpoint": proxy.url, "max_retries": 0}, where="test"
+        )
+        store = stores.open_read_store(f"s3://{name}/in", options)
+        client.put_object(Bucket=name, Key="in/a", Body=b"first")
+        client.put_object(Bucket=name, Key="in/b", Body=b"b")
+        first, other = store.head("a"), store.head("b")
+        assert first.version is not None
+        proxy.plan = HttpFaultPlan().on("GET", "*versionId=*", answers(403), times=1)
+        assert [store.get(first), store.get(other)] == [b"first", b"b"]
+        assert store.get(first, start=1, end=3) == b"ir"
+        client.put_object(Bucket=name, Key="in/a", Body=b"later")
+        with pytest.raises(ObjectChangedError):
+            store.get(first)
+        again = stores.open_read_store(f"s3://{name}/in", options)
+        assert again.get(first) == b"first"
+        proxy.plan = HttpFaultPlan().on("GET", "*", answers(403), times=ALWAYS)
+        with pytest.raises(AccessDeniedError):
+            again.get(first)
