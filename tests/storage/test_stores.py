@@ -19,6 +19,7 @@ from support.moto import MotoServer
 from lakestream.errors import (
     AccessDeniedError,
     ConfigError,
+    ObjectNotFoundError,
     StorageError,
     StorageUnavailableError,
     UnsafeLogStoreError,
@@ -214,6 +215,12 @@ def test_probe_when_the_store_refuses_every_put_refuses_it(tmp_path: Path) -> No
 def test_probe_when_the_store_keeps_the_second_content_refuses_it(tmp_path: Path) -> None:
     with pytest.raises(UnsafeLogStoreError):
         stores.probe_log_store(Lying(stores.open_log_store(tmp_path)))
+
+
+def test_probe_when_there_is_no_such_bucket_says_that(moto_server: MotoServer) -> None:
+    options = StorageOptions.of(moto_server.options, where="test")
+    with pytest.raises(ObjectNotFoundError, match="no such object or bucket"):
+        stores.probe_log_store(stores.open_log_store("s3://misspelt/table", options))
 
 
 def test_read_store_when_no_library_speaks_the_scheme_says_so() -> None:
