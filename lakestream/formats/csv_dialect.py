@@ -181,7 +181,9 @@ class RecordSplitter:
             quote = re.escape(d.quote.encode())
             one = b"(?:%b|(?!%b)%b)" % (self._framed_quoted(in_field), quote, in_field)
         end = rb"(?:\r\n|\n|\r|\Z)" if last else rb"(?:\r\n|\n|\r)"
-        return re.compile(b"(%b(?:%b%b)*+)%b" % (one, re.escape(sep), one, end))
+        # A comment is a line, whatever quotes stand in it.
+        comment = rb"%b[^\r\n]*+|" % re.escape(d.comment.encode()) if d.comment else b""
+        return re.compile(b"(%b%b(?:%b%b)*+)%b" % (comment, one, re.escape(sep), one, end))
 
     def _framed_quoted(self, in_field: bytes) -> bytes:
         d = self.dialect

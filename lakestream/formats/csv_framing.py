@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Final
 
 from lakestream.formats.csv_dialect import RecordSplitter
 from lakestream.formats.lines import LineSplitter
+from lakestream.lazy_pattern import lazy_pattern
 from lakestream.limits import MAX_RECORD_BYTES
+
+_LINE_END: Final = lazy_pattern(rb"\r\n?|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,12 +195,14 @@ class QuoteFramer:
     def _skip(self, *, last: bool) -> bool:
         """Leave out the first lines, or the rest of an oversized record's line."""
         while self._skipping or self._skip_rows:
-            end = self._buffer.find(b"\n")
-            if end < 0:
-                if self._skipping or last:
-                    self._buffer = b""
+            end = _LINE_END.search(self._buffer)
+            if end is None:
+                self._buffer = b""
                 return False
-            self._buffer = self._buffer[end + 1 :]
+            if end.end() == len(self._buffer) and self._at_border(last=last):
+                self._buffer = b"\r"
+                return False
+            self._buffer = self._buffer[end.end() :]
             self._line += 1
             if self._skipping:
                 self._skipping = False

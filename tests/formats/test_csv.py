@@ -307,6 +307,23 @@ def test_csv_multi_line_keeps_newlines_and_counts_lines() -> None:
     assert [(each.line, each.raw) for each in found.bad] == [(4, b"z")]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("step", [None, 1, 2, 3])
+def test_csv_multi_line_skips_lines_of_every_end(end: str, step: int | None) -> None:
+    data = f'made by us{end}{end}a,b{end}1,"x{end}y"{end}z{end}'
+    found = read(data, "a INT, b STRING", multi_line=True, skip_rows=2, step=step)
+    assert [row["b"] for row in found.rows] == [f"x{end}y"]
+    assert [bad.line for bad in found.bad] == [6]
+
+
+@pytest.mark.parametrize("step", [None, 1, 7])
+def test_csv_multi_line_comment_with_a_quote_is_a_line_and_no_more(step: int | None) -> None:
+    data = '#made of,"all\na,b\n1,x\r\n#see,"\r2,"#y\n#,z"\n#,"'
+    found = read(data, "a INT, b STRING", multi_line=True, comment="#", step=step)
+    assert [(row["a"], row["b"]) for row in found.rows] == [(1, "x"), (2, "#y\n#,z")]
+    assert found.bad == []
+
+
 def test_csv_single_line_mode_ends_records_inside_quotes() -> None:
     found = read('a,b\n"x\ny",1\n', "a STRING, b INT")
     assert [(each.line, each.code) for each in found.bad] == [(2, "unclosed_quote")]
