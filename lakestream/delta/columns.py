@@ -154,15 +154,19 @@ def conformed(stream: RecordBatchReader, schema: t.Struct) -> RecordBatchReader:
         for have, want in zip(given, fields, strict=True)
     ):
         return stream
-    return RecordBatchReader.from_batches(Schema(fields), _cast_batches(stream, fields))
+    plain = [isinstance(kind, t.Simple | t.Decimal) for _, kind in schema.fields]
+    return RecordBatchReader.from_batches(Schema(fields), _cast_batches(stream, fields, plain))
 
 
-def _cast_batches(stream: RecordBatchReader, fields: list[Field]) -> Iterator[RecordBatch]:
+def _cast_batches(
+    stream: RecordBatchReader, fields: list[Field], plain: list[bool]
+) -> Iterator[RecordBatch]:
+    """Cast batches; nested columns always, for what ``reshape.column_as`` says of their types."""
     schema = Schema(fields)
     for batch in stream:
         arrays = [
-            column if column.type == field.type else column.cast(field.type)
-            for column, field in zip(batch.columns, fields, strict=True)
+            column if is_plain and column.type == field.type else column.cast(field.type)
+            for column, field, is_plain in zip(batch.columns, fields, plain, strict=True)
         ]
         yield RecordBatch.from_arrays(arrays, schema=schema)
 

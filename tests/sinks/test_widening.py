@@ -594,6 +594,27 @@ def test_table_when_it_generates_columns_or_has_row_ids_then_it_is_left_alone(pa
         widen(sink_at(path), a=pa.array([I64]), b=pa.array([2]))
 
 
+def test_stream_when_narrower_and_its_lists_name_their_parts_otherwise_then_all_is_taken(
+    path: Path,
+) -> None:
+    named = pa.list_(pa.field("l", pa.string()))  # as the engine of expressions has it
+    keyed = pa.map_(pa.field("keys", pa.string(), nullable=False), pa.field("values", pa.int64()))
+    kinds = {"l": named, "m": keyed, "s": pa.struct({"l": named})}
+    rows: dict[str, Any] = {"l": ["x", None], "m": [("k", 1)], "s": {"l": ["y"]}}
+    plain = {"l": pa.list_(pa.string()), "m": pa.map_(pa.string(), pa.int64())}
+    stored = pa.schema({"a": pa.int64(), **plain, "s": pa.struct({"l": plain["l"]})})
+    write_deltalake(path, pa.Table.from_pylist([{"a": I64}], stored))
+
+    append(
+        sink_at(path),
+        a=pa.array([1], pa.int32()),
+        **{name: pa.array([rows[name]], kind) for name, kind in kinds.items()},
+    )
+
+    found = DeltaTable(path).to_pyarrow_table().to_pylist()
+    assert [each for each in found if each["a"] == 1] == [{"a": 1, **rows}]
+
+
 def test_table_when_it_gets_times_without_a_zone_then_its_rows_are_held_to_the_same(
     path: Path,
 ) -> None:
