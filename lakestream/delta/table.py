@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 CHECKPOINT_INTERVAL: Final = 100
 _LOG_FIX: Final = "restore the log entry that the cause names from a backup"
 
+#: What ends the path of an address.
+_MARKS: Final = frozenset("?#")
+#: deltalake can open a table under these, and panics when it writes to one.
+_UNWRITABLE: Final = frozenset("[]^|\\\x7f") | {chr(code) for code in range(32)}
+
 
 class TableAddress(msgspec.Struct, frozen=True):
     """Where a table is, for deltalake and for people.
@@ -81,8 +86,31 @@ class TableAddress(msgspec.Struct, frozen=True):
                 where=display(path),
                 fix="use a path without '%' followed by two hexadecimal digits",
             )
+        if not location.is_local and (unquote(uri) != uri or not _MARKS.isdisjoint(uri)):
+            # deltalake ends the path at '?' and '#', and decodes it: the rows would go to the
+            # table of another folder, beside whatever is there.
+            raise ConfigError(
+                "a Delta table cannot live under a path with '?', '#', or '%' and two hexadecimal"
+                " digits: deltalake would take another folder for it",
+                where=display(path),
+                fix="use a path without them",
+            )
         checked = None if options is None else options.at(location)
         return cls(uri, path, display(path), checked, location.is_local, location.scheme)
+
+    def check_writable(self) -> None:
+        """Refuse a path that deltalake cannot write to.
+
+        Raises:
+            ConfigError: It has such a character.
+        """
+        if not _UNWRITABLE.isdisjoint(self.uri):
+            raise ConfigError(
+                "a Delta table cannot be written under a path with [, ], ^, |, \\ or control"
+                " characters: deltalake fails there",
+                where=self.where,
+                fix="use a path without them",
+            )
 
     def store(self) -> ReadStore:
         """Open the table's folder for reading."""

@@ -12,6 +12,7 @@ from arro3.core import RecordBatchReader
 from lakestream.delta.append import append, delete_all
 from lakestream.delta.columns import check_columns, conformed, fit, stream_columns
 from lakestream.delta.durability import damaged, is_whole, sync
+from lakestream.delta.features import check_deletable, check_writable
 from lakestream.delta.log import CHECKPOINT_HINT, WIDENED, Commit
 from lakestream.delta.snapshot import active_keys
 from lakestream.delta.table import (
@@ -163,6 +164,7 @@ class DeltaSink:
         widens: bool = False,
     ) -> None:
         self._address = TableAddress.of(path, options)
+        self._address.check_writable()
         self._handle = TableHandle(self._address)
         self._partition_by = tuple(partition_by)
         self._query_id = query_id
@@ -203,21 +205,33 @@ class DeltaSink:
 
         Raises:
             SinkSchemaError: The table, or a new one, cannot take them.
+            TableFeatureError: The table asks for more than lakestream writes.
         """
-        stored = self.schema()
-        if stored is not None:
-            widens = self._widening is not None
+        found = self._handle.refreshed()
+        if found is not None:
+            check_writable(found, where=self.where)
+            stored, widens = table_schema(found), self._widening is not None
             table = _retyped(stored, schema) if widens else stored
             fit(schema, table, where=self.where, widens=widens)
             return
         check_columns(schema, where=self.where)
         self._check_partition_columns(schema)
 
+    def check_truncate(self) -> None:
+        """Check that the table's rows may be deleted; writes nothing.
+
+        Raises:
+            TableFeatureError: They may not.
+        """
+        table = self._handle.refreshed()
+        if table is not None:
+            check_deletable(table, where=self.where)
+
     def truncate(self) -> None:
         """Delete all rows in one commit; older versions of the table keep them.
 
         Raises:
-            StorageUnavailableError, CommitConflictError: Nothing was deleted.
+            TableFeatureError, StorageUnavailableError, CommitConflictError: Nothing was deleted.
         """
         table = self._handle.refreshed()
         if table is not None:
@@ -327,6 +341,7 @@ class DeltaSink:
             FencedError: A later batch of this query is in the table.
             PlanMismatchError: This batch is in the table, but not by this plan.
             SinkBehindError: Batches that the checkpoint has committed are not in the table.
+            TableFeatureError: The batch is not in it, and it asks for more than lakestream writes.
             SinkDamagedError, StorageUnavailableError.
 
         Cost: two requests, and two for each commit since the last receipt.
@@ -336,7 +351,9 @@ class DeltaSink:
         widened = self._check_since(version, receipt_version)
         mark = mark_of(table, self._query_id, where=self.where)
         receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
-        if receipt is not None and receipt_version is None:
+        if receipt is None:
+            check_writable(table, where=self.where)
+        elif receipt_version is None:
             self._check_since(version, receipt.version)
         self._found_version = None if receipt is None else receipt.version
         self._synced_version = receipt_version

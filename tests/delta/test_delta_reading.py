@@ -159,6 +159,19 @@ def test_table_under_a_path_that_looks_encoded_is_refused(tmp_path: Path) -> Non
     assert TableAddress.of(str(tmp_path / "100% a b")).is_local
 
 
+@pytest.mark.parametrize("name", ["orders#1", "orders?x", "a%20b"])
+def test_table_on_a_store_when_deltalake_would_take_another_folder_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="another folder"):
+        TableAddress.of(f"s3://lake/{name}")
+
+
+@pytest.mark.parametrize("mark", "[]^|\\\n")
+def test_table_when_deltalake_panics_under_its_path_is_refused(tmp_path: Path, mark: str) -> None:
+    with pytest.raises(ConfigError, match="cannot be written"):
+        TableAddress.of(str(tmp_path / f"a{mark}b")).check_writable()
+    TableAddress.of(str(tmp_path / "a b#?+&ü")).check_writable()
+
+
 def test_table_in_memory_is_refused() -> None:
     with pytest.raises(ConfigError, match="memory"):
         TableAddress.of("memory://lake/t")
