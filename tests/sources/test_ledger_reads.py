@@ -184,6 +184,19 @@ def test_rows_when_a_range_is_read_then_only_its_entries_are_fetched(store: Watc
     assert store.calls == []
 
 
+def test_cache_when_entries_are_small_then_they_are_not_too_many(
+    store: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of a single file takes 12 KB: a stream that runs for weeks makes one at each trigger."""
+    monkeypatch.setattr(ledger_module, "_CACHED_ENTRIES", 3)
+    ledger = Ledger(store, FOLDER)
+    for number in range(7):
+        ledger.append(_candidates(f"{number}"), via="listing", found_at=NOW)
+    assert list(ledger._cache) == [4, 5, 6]
+    assert [each.info.key for each in ledger.files(-1, 6)] == list("0123456")
+    assert len(ledger._cache) == 3
+
+
 def test_cache_when_full_then_the_oldest_entries_go_and_one_stays(
     store: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,8 @@ from lakestream.storage.base import LogStore
 #: Rows kept decoded, newest first, so that a batch is planned without reading again. Of an entry
 #: that has more a stretch is kept, so that memory does not follow how far entries were merged.
 _CACHED_ROWS: Final = 200_000
+#: Entries kept: one of a single file takes 12 KB, and a stream that runs for weeks has many.
+_CACHED_ENTRIES: Final = 1_000
 #: The known files are gone through anew when so much time of them has expired.
 _STEP_US: Final = 86_400_000_000
 #: Appends that others may win in a row before this one gives up.
@@ -366,7 +368,9 @@ class Ledger:
         """Keep a stretch of an entry decoded; the oldest go when there are too many rows."""
         self._cached_rows += _count(batches) - _count(self._cache.pop(entry, []))
         self._cache[entry] = batches
-        while self._cached_rows > _CACHED_ROWS and len(self._cache) > 1:
+        while len(self._cache) > 1 and (
+            self._cached_rows > _CACHED_ROWS or len(self._cache) > _CACHED_ENTRIES
+        ):
             _, dropped = self._cache.popitem(last=False)
             self._cached_rows -= _count(dropped)
 
