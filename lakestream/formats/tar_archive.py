@@ -113,14 +113,16 @@ class TarReader:
     def _pax(self, data: bytes) -> dict[str, str]:
         """Read records of a length, a space, a keyword, "=", its value and a line end."""
         found: dict[str, str] = {}
-        while data:
-            length, _, _ = data.partition(b" ")
-            size = int(length) if length.isdigit() and len(length) <= _MOST_DIGITS else 0
-            record, data = data[len(length) + 1 : size], data[size:]
-            keyword, equals, value = record.partition(b"=")
+        at = 0
+        while at < len(data):
+            space = data.find(b" ", at, at + _MOST_DIGITS + 1)
+            length = data[at:space] if space > at else b""
+            size = int(length) if length.isdigit() else 0
+            keyword, equals, value = data[space + 1 : at + size].partition(b"=")
             if not equals or not value.endswith(b"\n"):
                 raise self._bad("a pax header is damaged")
             found[_text(keyword)] = _text(value[:-1])
+            at += size
         if any(keyword.startswith("GNU.sparse.") for keyword in found):
             raise self._bad("it has a sparse file, which is not read")
         return found

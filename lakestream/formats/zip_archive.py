@@ -163,13 +163,15 @@ class ZipReader:
         return _Entry(text, method, flags, checksum, packed, size, start, is_file)
 
     def _wide_numbers(self, extra: bytes) -> Iterator[int]:
-        while len(extra) > 4:  # noqa: PLR2004 - a kind and a length of two bytes each
-            kind, length = (int.from_bytes(extra[at : at + 2], "little") for at in (0, 2))
+        at = 0
+        while len(extra) - at > 4:  # noqa: PLR2004 - a kind and a length of two bytes each
+            kind, length = (int.from_bytes(extra[at + to : at + to + 2], "little") for to in (0, 2))
+            at += 4
             if kind == _ZIP_64:
-                numbers = extra[4 : 4 + length]
-                for at in range(0, len(numbers) - 7, 8):
-                    yield int.from_bytes(numbers[at : at + 8], "little")
-            extra = extra[4 + length :]
+                numbers = extra[at : at + length]
+                for place in range(0, len(numbers) - 7, 8):
+                    yield int.from_bytes(numbers[place : place + 8], "little")
+            at += length
 
     def _bytes(self, entry: _Entry, end: int) -> Iterator[bytes]:
         """Give a member's bytes; ``end`` is where the archive's last may end."""

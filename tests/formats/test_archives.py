@@ -7,6 +7,7 @@ import struct
 import tarfile
 import zipfile
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from lakestream.errors import BadFileError
 from lakestream.formats import archives, codec
 from lakestream.formats.archives import ArchiveKind, archive_kind, member_name, outer_key
+from lakestream.formats.tar_archive import TarReader
 from lakestream.sources.files import members as members_module
 from lakestream.sources.files.members import Window, members
 
@@ -250,6 +252,26 @@ def _header(name: str, kind: bytes, size: int) -> bytes:
 def test_tar_that_is_hostile_or_another_kind_then_bad_at_once(data: bytes, why: str) -> None:
     with pytest.raises(BadFileError, match=why):
         read(data, TAR)
+
+
+class _Sliced(bytes):
+    """Bytes that count how many of them are copied by slices."""
+
+    copied = 0
+
+    def __getitem__(self, place: Any) -> Any:
+        found = super().__getitem__(place)
+        if isinstance(place, slice):
+            _Sliced.copied += len(found)
+            return _Sliced(found)
+        return found
+
+
+def test_tar_with_a_pax_header_of_many_records_then_each_is_copied_once() -> None:
+    header = _Sliced(b"5 a=\n" * 999 + b"12 path=one\n")
+    _Sliced.copied = 0
+    assert TarReader(iter(()), 1, "x")._pax(header) == {"a": "", "path": "one"}
+    assert _Sliced.copied <= len(header)
 
 
 def test_tar_with_a_sparse_file_of_pax_then_bad() -> None:
