@@ -92,12 +92,53 @@ def avro_library() -> Any:  # noqa: ANN401 - it has no types
             where="format='avro'",
             fix='pip install "lakestream[avro]"',
         ) from error
+    fastavro.read.LOGICAL_READERS.update(_NARROW_READERS)
     return fastavro
 
 
 #: What stays for the library to read: its values are what a column wants. The others would be
 #: made Python's times, one by one, and those do not reach as far as a column's.
 _KEPT_LOGIC: Final = "decimal"
+
+
+#: The logical type of a union's int that stands beside long, or float beside double: the library
+#: gives values of both as one Python type, and does not tell of which branch they are.
+_NARROW: Final = "lakestream-narrow"
+_WIDER: Final = {"int": "long", "float": "double"}
+#: The keys of a schema's objects that hold a type, which may be a union.
+_WITH_TYPE: Final = ("type", "items", "values")
+
+
+class _Int(int):
+    """A value of such an int."""
+
+
+class _Float(float):
+    """A value of such a float."""
+
+
+def _narrow_int(value: int, _written: Any, wanted: Any = None) -> int | float:  # noqa: ANN401 - the library's
+    return float(value) if wanted and _type_name(wanted) in ("float", "double") else _Int(value)
+
+
+def _narrow_float(value: float, _written: Any, _wanted: Any = None) -> float:  # noqa: ANN401 - the library's
+    return _Float(value)
+
+
+_NARROW_READERS: Final = {f"int-{_NARROW}": _narrow_int, f"float-{_NARROW}": _narrow_float}
+
+
+def _told_apart(union: Any) -> Any:  # noqa: ANN401 - JSON of any shape
+    """Mark the narrower of two number types of a union; give anything else as it is."""
+    if not isinstance(union, list):
+        return union
+    names = [each.get("type") if isinstance(each, dict) else each for each in union]
+    return [
+        {**(each if isinstance(each, dict) else {"type": each}), "logicalType": _NARROW}
+        if isinstance(name, str) and _WIDER.get(name) in names
+        else each
+        for each, name in zip(union, names, strict=True)
+    ]
 
 
 def _without_logic(schema: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of any shape
@@ -110,7 +151,8 @@ def _without_logic(schema: Any, depth: int) -> Any:  # noqa: ANN401 - JSON of an
             logic = found.get("logicalType")
             if isinstance(logic, str) and (logic != _KEPT_LOGIC or not _fits(schema)):
                 found["lakestream.logic"] = found.pop("logicalType")
-            return found
+            unions = {key: _told_apart(found[key]) for key in _WITH_TYPE if key in found}
+            return found | unions
         case list():
             return [_without_logic(each, depth + 1) for each in schema]
         case _:
@@ -311,31 +353,36 @@ def _unnamed(inner: _Convert | None) -> _Convert:
     return convert
 
 
-#: The Python types of the library's values, by the type of a branch without a name.
-_PYTHON: Final[dict[str, tuple[type, ...]]] = {
-    "boolean": (bool,), "int": (int,), "long": (int,), "float": (float,), "double": (float,),
-    "bytes": (bytes,), "string": (str,), "array": (list,), "map": (dict,),
+#: The Python type of the library's values, by the type of a branch without a name.
+_PYTHON: Final[dict[str, type]] = {
+    "boolean": bool, "int": int, "long": int, "float": float, "double": float,
+    "bytes": bytes, "string": str, "array": list, "map": dict,
 }  # fmt: skip
+
+
+def _python_type(branch: Any) -> type | None:  # noqa: ANN401 - the library's
+    match branch:
+        case {"logicalType": "lakestream-narrow", "type": kind}:
+            return _Int if kind == "int" else _Float
+        case {"logicalType": "decimal"}:
+            from decimal import Decimal
+
+            return Decimal
+        case _:
+            return _PYTHON.get(_type_name(branch))
 
 
 def _member_converter(branches: Sequence[Any], members: Sequence[_Kind]) -> _Convert:
     """Make a struct of a union's value: the member of its branch has it.
 
     A union has at most one branch of each type without a name (Avro specification, "Unions"), and
-    values of the others come with their names. Where two branches give one Python type (int and
-    long beside a third), the first that can hold the value takes it.
+    values of the others come with their names.
     """
     named = {_name(each): at for at, each in enumerate(branches)}
-    plain: dict[type, int] = {}
+    plain: dict[type | None, int] = {}
     for at, branch in enumerate(branches):
         if _name(branch) is None:
-            kinds = _PYTHON.get(_type_name(branch), ())
-            wider = _type_name(branch) in ("long", "double")
-            plain.update((kind, at) for kind in kinds if wider or kind not in plain)
-            if isinstance(branch, dict) and branch.get("logicalType") == _KEPT_LOGIC:
-                from decimal import Decimal
-
-                plain[Decimal] = at
+            plain.setdefault(_python_type(branch), at)
     names = [f"member{at}" for at in range(len(branches))]
 
     def convert(value: Any) -> dict[str, Any] | None:  # noqa: ANN401 - any branch's
@@ -344,7 +391,7 @@ def _member_converter(branches: Sequence[Any], members: Sequence[_Kind]) -> _Con
         if isinstance(value, tuple):
             at, value = named[value[0]], value[1]
         else:
-            at = plain[type(value)]
+            at = next(plain[kind] for kind in type(value).__mro__ if kind in plain)
         inner = members[at].convert
         return {names[at]: value if inner is None else inner(value)}
 

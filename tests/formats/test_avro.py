@@ -85,6 +85,10 @@ def only(kind: Any, *values: Any, schema: str | None = None) -> tuple[str, list[
     return schema_ddl(inferred), [each["v"] for each in found.rows]
 
 
+DAY = {"type": "int", "logicalType": "date"}
+MOMENT = {"type": "long", "logicalType": "timestamp-micros"}
+
+
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("step", [None, 7, 1000])
 def test_avro_of_each_codec_reads_in_pieces_of_any_size(codec: str, step: int | None) -> None:
@@ -149,6 +153,44 @@ def test_avro_union_of_several_types_is_a_struct_of_members() -> None:
         empty | {"member0": "a"}, empty | {"member1": 5}, None, empty | {"member3": {"x": 2}},
         empty | {"member2": {"x": 1}},
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "narrow", "wide"),
+    [
+        (["null", DAY, MOMENT], ("int", 20_455), ("long", 20_455_000_000)),
+        ([MOMENT, "string", "int"], ("int", 5), ("long", 5)),
+        (["float", "double", "string"], ("float", 1.5), ("double", 1.5)),
+    ],
+)
+def test_avro_numbers_of_a_union_stay_in_their_branch(
+    kind: list[Any], narrow: tuple[str, Any], wide: tuple[str, Any]
+) -> None:
+    names = [each if isinstance(each, str) else each["type"] for each in kind if each != "null"]
+    for place in (kind, {"type": "array", "items": kind}, {"type": "map", "values": kind}):
+        for value in (narrow, wide):
+            holder = {"k": value} if place is not kind and "values" in place else [value]
+            _, (row,) = only(place, value if place is kind else holder)
+            member = row if place is kind else row[0] if holder == [value] else row[0][1]
+            assert [name for name, each in member.items() if each is not None] == [
+                f"member{names.index(value[0])}"
+            ]
+
+
+def test_avro_number_of_a_union_is_promoted_to_the_reader_schema() -> None:
+    content = avro(record(("v", ["int", "long", "string"])), [{"v": 5}, {"v": 2**40}, {"v": "x"}])
+    for wanted, first in (("double", 5.0), ("long", 5)):
+        form = AvroFormat(avro_schema=json.dumps(record(("v", ["string", wanted]))))
+        found = decode(form, {"a": content}, plan_of(form.fixed_schema or ""))
+        assert [row["v"]["member1"] for row in found.rows] == [first, 2**40, None]
+
+
+def test_avro_lists_that_are_no_unions_stay_as_they_are() -> None:
+    kind = {"type": "enum", "name": "width", "symbols": ["int", "long", "float", "double"]}
+    aliased = record(("v", kind))
+    aliased["fields"].append({"name": "w", "type": "int", "default": 1, "aliases": ["int", "long"]})
+    (row,) = read(avro(aliased, [{"v": "int", "w": 2}])).rows
+    assert (row["v"], row["w"]) == ("int", 2)
 
 
 def test_avro_times_beyond_python_read_as_they_are() -> None:
