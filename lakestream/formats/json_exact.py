@@ -51,6 +51,7 @@ MALFORMED: Final = "malformed_json"
 _NOT_NUMBERS: Final = (b'"', b"{", b"[", b"t", b"f")
 #: Inside arrays and maps nothing is rescued by its own name: the whole value is.
 _ITEM: Final = "element"
+_VALUE: Final = "value"
 _NESTING: Final = lazy_pattern(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
 
 
@@ -330,7 +331,7 @@ class ExactPath:
             members = read_members(_RAW_OBJECT.decode(raw), inner, depth + 1)
             if inner.rescued:
                 found.rescued[name] = inner.rescued
-                found.unknown = found.unknown or inner.unknown
+                _note_unknown(found, name, inner)
             if inner.drift:
                 _add_drift(found, name, t.Struct(tuple(inner.drift.items())))
             return _object(members)
@@ -360,7 +361,7 @@ class ExactPath:
                 raise MismatchError
             inner = Found()
             items = {
-                key: _label(key) + read_item(bytes(item), inner, _ITEM, depth + 1)
+                key: _label(key) + read_item(bytes(item), inner, _VALUE, depth + 1)
                 for key, item in _RAW_OBJECT.decode(raw).items()
             }
             _keep_items(name, raw, found, inner, lambda item: t.Map(kind.key, item))
@@ -464,6 +465,12 @@ def _add_drift(found: Found, name: str, kind: t.SparkType) -> None:
     found.drift[name] = merge_kinds(found.drift.get(name, t.VOID), kind)
 
 
+def _note_unknown(found: Found, name: str, inner: Found) -> None:
+    """Pass on an unknown field that lies deeper, by the path that a hint takes."""
+    if found.unknown is None and inner.unknown is not None:
+        found.unknown = f"{name}.{inner.unknown}"
+
+
 def _keep_items(
     name: str,
     raw: bytes,
@@ -474,7 +481,7 @@ def _keep_items(
     """Pass on what the items of an array or a map held: the whole raw value is rescued."""
     if inner.rescued:
         found.rescued[name] = raw
-        found.unknown = found.unknown or inner.unknown
+        _note_unknown(found, name, inner)
     for item in inner.drift.values():
         _add_drift(found, name, container(item))
 

@@ -402,6 +402,23 @@ def test_new_column_when_refused_stops_with_its_name(pipe: FilesPipe) -> None:
     assert "x" in str(batch.failure)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "path"),
+    [
+        ("STRUCT<x: INT>", {"y": 1}, "a.y"),
+        ("ARRAY<STRUCT<x: STRUCT<y: INT>>>", [{"x": {"z": 1}}], "a.element.x.z"),
+        ("MAP<STRING, STRUCT<x: INT>>", {"k": {"y": 1}}, "a.value.y"),
+    ],
+)
+def test_new_field_when_refused_is_named_by_the_path_that_a_hint_takes(
+    pipe: FilesPipe, kind: str, value: object, path: str
+) -> None:
+    pipe.land("a.json", {"a": value})
+    reader = pipe.open(schema=f"a {kind}", schema_evolution="fail_on_new_columns")
+    (batch,) = pipe.run(reader)
+    assert f"field '{path}' is not in the schema" in str(batch.failure)
+
+
 def test_new_column_when_rescued_keeps_its_value_and_file(pipe: FilesPipe) -> None:
     pipe.land("a.json", {"id": 1, "x": 2})
     reader = pipe.open(schema="id BIGINT", schema_evolution="rescue")
