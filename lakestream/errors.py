@@ -286,7 +286,7 @@ class SourceNotFoundError(SourceError):
 
 
 class TableFeatureError(SourceError):
-    """A Delta table uses a feature that lakestream does not read."""
+    """A Delta table uses a feature that lakestream does not read, or not write."""
 
     code = "LS-SRC-011"
 

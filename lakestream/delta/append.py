@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from lakestream.delta.errors import Otherwise, translated
+from lakestream.delta.features import check_deletable, check_writable, maps_names
 from lakestream.errors import SinkSchemaError, StorageUnavailableError
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 #: at 128 KB: 8 % less CPU than at the usual 1 MB, and fewer bytes.
 ROW_GROUP_ROWS: Final = 2**20
 DICTIONARY_BYTES: Final = 2**17
+#: What a column's metadata may hold its values to.
+_RULES: Final = {"delta.generationExpression": "GENERATED", "delta.invariants": "INVARIANT"}
 _OTHERWISE: Final = Otherwise(
     StorageUnavailableError,
     "the rows could not be written",
@@ -46,6 +49,7 @@ def append(
 
     Raises:
         CommitConflictError: Another writer's commit excludes this one.
+        TableFeatureError: The table asks for more of its writers than appends need.
         SinkSchemaError, SinkReplacedError, StorageUnavailableError.
 
     Delivery: whatever is raised, the commit may have happened; look at the marks again.
@@ -62,6 +66,14 @@ def append(
         custom_metadata={"lakestream": dict(metadata)},
         app_transactions=[Transaction(app, version) for app, version in marks.items()],
     )
+    check_writable(table, where=where)
+    if merge and maps_names(table.metadata().configuration):
+        raise SinkSchemaError(
+            "the stream's columns differ from those of the table, which maps their names",
+            where=where,
+            fix="select all of the table's columns and no other; new ones are added by the engine "
+            "that made the table so",
+        )
     conditions = _conditions(table)
     otherwise = _refused(conditions) if conditions else _OTHERWISE
     try:
@@ -86,10 +98,13 @@ def append(
 
 
 def _conditions(table: DeltaTable) -> list[str]:
-    """Name what the table holds each row to: NOT NULL columns and CHECK constraints."""
+    """Name what the table holds each row to, by its columns and by CHECK constraints."""
     prefix = "delta.constraints."
     settings = table.metadata().configuration
-    needed = [f"NOT NULL {each.name}" for each in table.schema().fields if not each.nullable]
+    fields = table.schema().fields
+    needed = [f"NOT NULL {each.name}" for each in fields if not each.nullable]
+    needed += [f"{rule} {each.name}" for each in fields for key, rule in _RULES.items()
+               if key in each.metadata]  # fmt: skip
     checks = [f"CHECK {name[len(prefix) :]}" for name in settings if name.startswith(prefix)]
     return needed + checks
 
@@ -108,10 +123,12 @@ def delete_all(table: DeltaTable, *, where: str) -> None:
     """Delete every row in one commit; files stay until a vacuum, so older versions read on.
 
     Raises:
+        TableFeatureError: The table is append-only, or asks too much of its writers.
         CommitConflictError, StorageUnavailableError: Nothing was deleted.
 
     Atomic: yes.
     """
+    check_deletable(table, where=where)
     otherwise = Otherwise(
         StorageUnavailableError, "the rows could not be deleted", "the cause says why"
     )

@@ -57,8 +57,10 @@ def reset(definition: QueryDefinition, clock: Clock, *, truncate: bool) -> Reset
     """
     report = reset_report(definition, clock)
     log = _log(definition)
-    epochs.claim(log, str(uuid.uuid4()), clock)
     sink = open_sink(definition, "")
+    if truncate:
+        sink.check_truncate()  # too late when all is forgotten: the rows would come again
+    epochs.claim(log, str(uuid.uuid4()), clock)
     retired = _stored_id(log)
     if retired is not None:
         sink.retire(retired)

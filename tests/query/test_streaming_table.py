@@ -18,6 +18,7 @@ from lakestream.errors import (
     EnvironmentNotSetError,
     SinkReplacedError,
     SinkRestoredError,
+    TableFeatureError,
     UnknownColumnError,
     UnknownOptionError,
     UnsupportedOperationError,
@@ -258,6 +259,20 @@ def test_reset_when_truncating_then_rows_are_there_once_and_old_versions_read_on
 
     assert (report.batches, report.files, report.rows) == (1, 1, 4)
     assert sorted(module.bronze.read().read_all()["id"].to_pylist()) == [0, 1, 2, 3]
+
+
+def test_reset_when_rows_cannot_be_deleted_then_nothing_is_forgotten(
+    module: types.ModuleType,
+) -> None:
+    module.bronze.run()
+    table = DeltaTable(str(module.bronze.definition.path))
+    table.alter.set_table_properties({"delta.appendOnly": "true"})
+
+    with pytest.raises(TableFeatureError, match="append-only"):
+        module.bronze.reset(truncate=True)
+
+    assert module.bronze.run() == []
+    assert module.bronze.read().read_all().num_rows == 4
 
 
 def test_reset_when_rows_stay_then_all_input_comes_on_top(module: types.ModuleType) -> None:

@@ -29,6 +29,7 @@ from lakestream.errors import (
     SinkReplacedError,
     SinkRestoredError,
     SinkSchemaError,
+    TableFeatureError,
 )
 from lakestream.plan.types import Struct, schema_of_ddl
 from lakestream.sinks.base import Receipt
@@ -316,6 +317,100 @@ def test_commit_of_rows_that_break_a_tables_condition_names_it_without_their_val
     sink_at(path).retire("q-1")
     with pytest.raises(FencedError, match="reset"):
         look(sink_at(path), 0)
+
+
+def with_first_entry(path: Path, old: str, new: str) -> Path:
+    """Make a table whose first log entry another engine could have written."""
+    DeltaTable.create(path, pa.table({"id": [1], "name": ["a"]}).schema)
+    entry = path / f"_delta_log/{0:020d}.json"
+    text = entry.read_text()
+    assert old in text
+    entry.write_text(text.replace(old, new))
+    return path
+
+
+PROTOCOL = '{"minReaderVersion":1,"minWriterVersion":2}'
+NAMED = '{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["appendOnly","%s"]}'
+
+
+@pytest.mark.parametrize(
+    ("protocol", "named"),
+    [
+        *((NAMED % each, each) for each in (
+            "allowColumnDefaults", "clustering", "domainMetadata", "icebergCompatV2",
+            "identityColumns", "inCommitTimestamp", "rowTracking",
+        )),
+        ('{"minReaderVersion":1,"minWriterVersion":6}', "identityColumns"),
+        ('{"minReaderVersion":1,"minWriterVersion":8}', "version 8"),
+    ],
+)  # fmt: skip
+def test_table_with_a_writer_feature_that_is_not_ours_is_refused_by_name(
+    path: Path, protocol: str, named: str
+) -> None:
+    with_first_entry(path, PROTOCOL, protocol)
+
+    with pytest.raises(TableFeatureError, match=named) as caught:
+        look(sink_at(path), 0)
+    with pytest.raises(TableFeatureError, match=named):
+        sink_at(path).check(SCHEMA)
+    with pytest.raises(TableFeatureError, match=named):
+        sink_at(path).retire("q-1")
+    with pytest.raises(TableFeatureError, match=named):
+        sink_at(path).truncate()
+    assert not caught.value.transient
+
+
+def test_feature_that_comes_after_a_commit_stops_the_next_batch_alone(
+    sink: DeltaSink, path: Path
+) -> None:
+    first = commit(sink, 0)
+    (path / f"_delta_log/{2:020d}.json").write_text(
+        '{"protocol":' + NAMED % "rowTracking" + '}\n{"commitInfo":{"operation":"ALTER"}}\n'
+    )
+
+    assert look(sink, 0, 0).receipt == first
+    with pytest.raises(TableFeatureError, match="rowTracking"):
+        look(sink, 1, first.version)
+
+
+@pytest.mark.parametrize(
+    ("feature", "rule", "named"),
+    [
+        ("generatedColumns", r'"delta.generationExpression":"length(name)"', "GENERATED id"),
+        ("invariants", r'"delta.invariants":"{\"expression\":{\"expression\":\"id > 0\"}}"',
+         "INVARIANT id"),
+    ],
+)  # fmt: skip
+def test_commit_of_rows_that_break_a_columns_rule_names_it(
+    path: Path, feature: str, rule: str, named: str
+) -> None:
+    plain = r"\"type\":\"long\",\"nullable\":true,\"metadata\":{"
+    with_first_entry(path, plain, plain + rule.replace("\\", "\\\\").replace('"', r"\""))
+    entry = path / f"_delta_log/{0:020d}.json"
+    entry.write_text(entry.read_text().replace(PROTOCOL, NAMED % feature))
+
+    with pytest.raises(SinkSchemaError, match=named):
+        look(sink_at(path), 0).commit(stream(id=[-4711], name=["a"]), {})
+
+
+@pytest.mark.parametrize("columns", [{"id": [1]}, {"id": [1], "name": ["a"], "more": [1]}])
+def test_commit_of_other_columns_than_a_table_has_that_maps_them_is_refused(
+    path: Path, columns: dict[str, Any]
+) -> None:
+    mapped = '"configuration":{"delta.columnMapping.mode":"name"}'
+    with_first_entry(path, '"configuration":{}', mapped)
+
+    with pytest.raises(SinkSchemaError, match="maps their names"):
+        look(sink_at(path), 0).commit(stream(**columns), {})
+
+
+def test_truncate_of_an_append_only_table_is_refused_before_anything(path: Path) -> None:
+    only = '"configuration":{"delta.appendOnly":"true"}'
+    with_first_entry(path, '"configuration":{}', only)
+    for refused in (sink_at(path).check_truncate, sink_at(path).truncate):
+        with pytest.raises(TableFeatureError, match="append-only"):
+            refused()
+    assert commit(sink_at(path), 0).rows == 1
 
 
 def test_commit_of_columns_that_differ_in_case_only_is_refused(sink: DeltaSink) -> None:
