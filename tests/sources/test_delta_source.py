@@ -40,7 +40,7 @@ from lakestream.plan.types import schema_of_ddl
 from lakestream.sources.base import Backlog, Offset, ReadLimit, SourceContext
 from lakestream.sources.delta.describe import describe_delta, describe_table
 from lakestream.sources.delta.offset import DeltaOffset
-from lakestream.sources.delta.reader import PASSED_OVER, DeltaReader
+from lakestream.sources.delta.reader import PASSED_FOR, PASSED_OVER, DeltaReader
 from lakestream.storage import stores
 from lakestream.storage.rehearsal import RehearsalLogStore
 
@@ -226,6 +226,29 @@ def test_position_moves_on_over_many_versions_without_rows(path: Path, opened: O
     batches, moved = drain(reader, position)
     assert batches == [[]]
     assert json.loads(moved)["reservoirVersion"] == PASSED_OVER + 1
+
+
+def test_position_moves_on_over_few_versions_without_rows_when_they_are_old(
+    path: Path, opened: Open
+) -> None:
+    append(path, 1)
+    reader = opened(starting_version=0)
+    _, position = drain(reader)
+    table = DeltaTable(path)
+    for each in (1, 2, 3):
+        table.alter.set_table_properties({"delta.logRetentionDuration": f"interval {each} days"})
+    assert drain(reader, position) == ([], position)
+
+    yesterday = datetime.now(UTC).timestamp() - PASSED_FOR.total_seconds() - 1
+    os.utime(entry(path, 1), (yesterday, yesterday))
+    batches, moved = drain(reader, position)
+    table.create_checkpoint()
+    for version in range(3):
+        entry(path, version).unlink()
+
+    assert (batches, json.loads(moved)["reservoirVersion"]) == ([[]], 4)
+    append(path, 2)
+    assert drain(opened(), moved)[0] == [[2]]
 
 
 def test_delete_without_option_names_version_and_option(path: Path, opened: Open) -> None:

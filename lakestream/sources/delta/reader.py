@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from arro3.core import RecordBatch, RecordBatchReader
@@ -25,9 +26,11 @@ if TYPE_CHECKING:
     from lakestream.delta.table import Table
     from lakestream.sources.delta.description import DeltaDescription
 
-#: Commits without new rows (compactions) that are passed over before the position moves on with
-#: an empty batch: otherwise their clean-up would look like a loss one day.
+#: Commits without new rows (compactions) that are passed over, and how old the first of them gets,
+#: before the position moves on with an empty batch: otherwise their clean-up would look like a
+#: loss one day. Logs are kept for 30 days where nobody says otherwise.
 PASSED_OVER: Final = 100
+PASSED_FOR: Final = timedelta(days=1)
 #: Versions that a backlog is counted over; with more behind them it is "at least".
 _COUNTED: Final = 1000
 _TIMED: Final = "delta.enableInCommitTimestamps"
@@ -215,9 +218,17 @@ class DeltaReader:
             if end is None:
                 raise
             return end.text()
-        if end is None and last.version - first.version < PASSED_OVER and not first.in_snapshot:
+        if end is None and not first.in_snapshot and self._may_wait(first, last):
             return start
         return bound
+
+    def _may_wait(self, first: DeltaOffset, last: DeltaOffset) -> bool:
+        """Tell whether commits without rows are few and young enough to stay where we are."""
+        passed = last.version - first.version
+        if not 0 < passed < PASSED_OVER:
+            return passed <= 0
+        entry = self._log.head(first.version)
+        return entry is not None and self._context.clock.now() - entry.modified < PASSED_FOR
 
     def digest_items(self, start: Offset, end: Offset) -> Sequence[str]:
         """Give ``table id/version/path`` of each file; data files never change."""
