@@ -140,7 +140,7 @@ def test_version_on_s3_when_seen_with_and_without_its_id_is_one(
         assert ledger.last_seq == number
 
 
-def test_s3_version_when_only_the_present_one_may_be_read_then_read_without_its_id(
+def test_version_of_an_object_when_only_the_present_one_may_be_read_then_read_without_its_id(
     bucket: Any,
 ) -> None:
     """As with ``s3:GetObject`` alone: a request that names a version needs another permission."""

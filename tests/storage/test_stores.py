@@ -288,7 +288,7 @@ def test_s3_listing_when_there_are_folder_markers_leaves_them_out(moto_server: M
     assert listed(store, start_after="in") == {"in/a", "zero"}
 
 
-def test_s3_listing_of_folders_at_once_when_a_marker_cannot_be_asked_for_is_a_coded_error(
+def test_listing_of_folders_at_once_when_a_marker_cannot_be_asked_for_is_a_coded_error(
     moto_server: MotoServer,
 ) -> None:
     prefix = secrets.token_hex(4)
