@@ -52,7 +52,7 @@ _NOT_NUMBERS: Final = (b'"', b"{", b"[", b"t", b"f")
 #: Inside arrays and maps nothing is rescued by its own name: the whole value is.
 _ITEM: Final = "element"
 _VALUE: Final = "value"
-_NESTING: Final = lazy_pattern(rb'"(?:[^"\\]|\\.)*"|([\[{])|([\]}])', re.DOTALL)
+_NESTING: Final = lazy_pattern(rb'"(?:[^"\\]++|\\.)*+"|([\[{])|([\]}])', re.DOTALL)
 
 
 class BadLineError(Exception):

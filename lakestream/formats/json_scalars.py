@@ -31,8 +31,9 @@ _NON_NUMBERS: Final = {
 _MICROSECOND_DIGITS: Final = 6
 _FIRST_DAY: Final = b"0001-01-01"
 _LAST_DAY: Final = b"9999-12-31"
-_BEFORE_FIRST_DAY: Final = lazy_pattern(rb'0001-01-01[^"\n]*\+')
-_BEHIND_LAST_DAY: Final = lazy_pattern(rb'9999-12-31[^"\n]*-')
+#: No hyphen stands between a day and the zone, so that each byte is looked at once.
+_BEFORE_FIRST_DAY: Final = lazy_pattern(rb'0001-01-01[^"\n-]*(?:\+|\\u002[bB])')
+_BEHIND_LAST_DAY: Final = lazy_pattern(rb'9999-12-31[^"\n-]*-')
 _ESCAPE: Final = b"\\u00"
 _ESCAPED_DIGIT: Final = lazy_pattern(rb"\\u00(?:3[0-9]|2[dD])")
 _LAST_HOUR: Final = 23
@@ -94,7 +95,11 @@ def may_leave_calendar(data: bytes) -> bool:
     """
     return (
         (_LAST_DAY in data and _BEHIND_LAST_DAY.search(data) is not None)
-        or (b"+" in data and _FIRST_DAY in data and _BEFORE_FIRST_DAY.search(data) is not None)
+        or (
+            (b"+" in data or b"\\" in data)
+            and _FIRST_DAY in data
+            and _BEFORE_FIRST_DAY.search(data) is not None
+        )
         or (b"\\" in data and _ESCAPE in data and _ESCAPED_DIGIT.search(data) is not None)
     )
 

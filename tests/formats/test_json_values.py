@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 import threading
+import tracemalloc
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -203,6 +204,37 @@ def test_record_over_the_limit_is_bad_without_being_held(monkeypatch: pytest.Mon
             (4, "record_too_long"),
         ]
         assert found.bad[0].raw == b'{"a":"xxxx'
+
+
+@pytest.mark.parametrize("text", ["x" * 2**20, '\\"' * 2**19])
+def test_record_with_braces_in_a_long_text_is_rescued_in_the_memory_of_some_copies(
+    text: str,
+) -> None:
+    data = f'{{"a":1,"new":"{"{" * MAX_DEPTH}{text}"}}\n'.encode()
+    decode(JsonFormat(), {"x": data}, plan_of("a INT"))  # what is loaded once is no part of it
+    tracemalloc.start()
+    try:
+        (row,) = decode(JsonFormat(), {"x": data}, plan_of("a INT")).rows
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (row["a"], row["_rescued_data"] is None) == (1, False)
+    assert peak < 30 * len(data)
+
+
+@pytest.mark.parametrize("sign", ["+", r"\u002b", r"\u002B"])
+def test_time_whose_zone_leads_before_year_1_is_rescued_however_it_is_written(sign: str) -> None:
+    assert one(f'"0001-01-01T00:00:00{sign}01:00"', "TIMESTAMP") is MISMATCH
+    assert one(f'"0001-01-02T00:00:00{sign}01:00"', "TIMESTAMP") == datetime(
+        1, 1, 1, 23, tzinfo=UTC
+    )
+
+
+def test_first_day_of_the_calendar_when_written_often_is_looked_at_once_each() -> None:
+    # Each looked for a zone to the end of its text: this took minutes.
+    data = b'{"a":"2026-01-02T12:00:00+00:00","b":"' + b"0001-01-01" * 100_000 + b'"}\n'
+    (row,) = decode(JsonFormat(), {"x": data}, plan_of("a TIMESTAMP, b STRING")).rows
+    assert (row["a"], len(row["b"]), row["_rescued_data"]) == (NOON, 1_000_000, None)
 
 
 def test_record_of_a_document_over_the_limit_is_bad(monkeypatch: pytest.MonkeyPatch) -> None:
