@@ -51,7 +51,8 @@ _METADATA_KEY = "lakestream"
 _DIGEST_KEY = "planDigest"
 #: The mark of a query id that was reset: greater than any batch, exact in every JSON reader.
 _RETIRED = 2**53 - 1
-#: How far back it is looked, before a query's first receipt, for what its first batch widened.
+_EXPIRY = "delta.setTransactionRetentionDuration"
+#: How far back it is looked, before a query's first receipt, for what its first batch did.
 _BEFORE_FIRST = 10
 #: How often a mark is put anew because a run of the query committed a batch meanwhile.
 _MAX_TRIES = 10
@@ -349,7 +350,7 @@ class DeltaSink:
         table = self._refreshed(table_id)
         version = table.version()
         widened = self._check_since(version, receipt_version)
-        mark = mark_of(table, self._query_id, where=self.where)
+        mark = self._mark(table, receipt_version)
         receipt = self._receipt_of_mark(batch_id, mark, version, receipt_version, plan_digest)
         if receipt is None:
             check_writable(table, where=self.where)
@@ -367,6 +368,20 @@ class DeltaSink:
             widened=widened,
             _widening=self._widening,
         )
+
+    def _mark(self, table: Table, receipt_version: int | None) -> int | None:
+        """Give the query's last batch in the table, also where a checkpoint of Spark's lacks it.
+
+        Under ``delta.setTransactionRetentionDuration`` Spark leaves out marks without a time.
+        """
+        mark = mark_of(table, self._query_id, where=self.where)
+        is_new = receipt_version is None
+        if mark is not None or (is_new and _EXPIRY not in table.metadata().configuration):
+            return mark
+        oldest = table.version() - _BEFORE_FIRST if receipt_version is None else receipt_version
+        commits = self._handle.log.backwards(table.version(), max(oldest, 0))
+        found = (commit.transactions.get(self._query_id) for commit in commits)
+        return next((each for each in found if each is not None), None)
 
     def _refreshed(self, table_id: str | None) -> Table:
         table = self._handle.refreshed()

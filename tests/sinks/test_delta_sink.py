@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 import pytest
 from arro3.core import RecordBatchReader
@@ -594,6 +595,7 @@ def _advance(sink: DeltaSink, looks: dict[str, DeltaInspection], name: str) -> N
 RACER = """
 import sys
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet
 from arro3.core import RecordBatchReader
 from lakestream.errors import CommitConflictError, FencedError
@@ -652,6 +654,37 @@ def test_marks_never_expire(sink: DeltaSink, path: Path) -> None:
     text = (path / "_delta_log" / f"{1:020d}.json").read_text()
     assert '{"txn":{"appId":"q-1","version":0}}' in text
     assert '{"txn":{"appId":"lakestream:orders","version":0}}' in text
+
+
+def checkpoint_without_marks(path: Path) -> None:
+    """Write a checkpoint as Spark does where marks expire: ours have no time, so it has none."""
+    table = DeltaTable(path)
+    table.create_checkpoint()
+    file = path / f"_delta_log/{table.version():020d}.checkpoint.parquet"
+    found = pa.parquet.read_table(file)
+    kept = found.filter(pa.compute.is_null(found["txn"]))
+    assert kept.num_rows < found.num_rows
+    pa.parquet.write_table(kept, file)
+    hint = path / "_delta_log/_last_checkpoint"
+    hint.write_text(f'{{"version":{table.version()},"size":{kept.num_rows}}}')
+    assert DeltaTable(path).transaction_version("q-1") is None
+
+
+def test_marks_that_a_checkpoint_lacks_are_found_in_the_log(sink: DeltaSink, path: Path) -> None:
+    expiry = {"delta.setTransactionRetentionDuration": "interval 7 days"}
+    DeltaTable(path).alter.set_table_properties(expiry)
+    first = commit(sink, 0)
+    checkpoint_without_marks(path)
+    assert look(sink_at(path), 0).receipt == first
+    assert look(sink_at(path), 1, first.version).receipt is None
+    write_deltalake(path, pa.table({"id": [7], "name": ["x"]}), mode="append")
+    second = commit(sink_at(path), 1, first.version)
+    checkpoint_without_marks(path)
+    assert look(sink_at(path), 1, first.version).receipt == second
+    with pytest.raises(FencedError):
+        look(sink_at(path), 0, first.version)
+    with pytest.raises(SinkBehindError):
+        look(sink_at(path), 3, second.version)
 
 
 def test_mark_of_another_writer_under_our_name_fences(sink: DeltaSink, path: Path) -> None:
