@@ -142,12 +142,25 @@ def check(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
 @app.command()
 def status(target: ModuleArgument, *, as_json: JsonOption = False) -> None:
     """Show where tables stand: last batch, rows, backlog."""
-    found = [table.status() for table in load_tables(target)]
+    tables = load_tables(target)
+    found: list[TableStatus] = []
+    failures: dict[str, LakestreamError] = {}
+    for table in tables:
+        try:
+            found.append(table.status())
+        except LakestreamError as error:
+            if len(tables) == 1:
+                raise
+            failures[table.name] = error
     if as_json:
-        print_json([asdict(each) for each in found])
-        return
-    columns = ["table", "state", "batch", "version", "rows", "backlog", "last commit (UTC)"]
-    print_table(columns, [_status_row(each) for each in found])
+        unknown = [{"name": name, "error": told(each)} for name, each in failures.items()]
+        print_json([*(asdict(each) for each in found), *unknown])
+    else:
+        columns = ["table", "state", "batch", "version", "rows", "backlog", "last commit (UTC)"]
+        print_table(columns, [_status_row(each) for each in found])
+        for name, each in failures.items():
+            ERR.print(escape(f"{name}: {told(each)}"), style="red", highlight=False)
+    raise typer.Exit(1 if failures else 0)
 
 
 @app.command()

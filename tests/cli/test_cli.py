@@ -147,6 +147,19 @@ def test_status_when_a_module_is_given_then_all_its_tables() -> None:
     assert found["cheap"]["state"] == "never run"
 
 
+def test_status_when_a_table_cannot_be_told_then_the_others_still_are() -> None:
+    shown = lakestream("status", "pipeline")
+    told_json = lakestream("status", "pipeline", "--json")
+
+    assert (shown.returncode, told_json.returncode) == (1, 1)
+    assert "never run" in shown.stdout
+    assert shown.stderr.startswith("cheap: [LS-SRC-010] there is no Delta table to read")
+    orders, cheap = json.loads(told_json.stdout)
+    assert (orders["name"], orders["state"]) == ("orders", "never run")
+    assert cheap["name"] == "cheap"
+    assert "LS-SRC-010" in cheap["error"]
+
+
 def test_preview_when_a_value_is_long_or_nested_then_every_column_still_shows() -> None:
     options = 'format="json", metadata_column="_metadata"'
     Path("pipeline.py").write_text(PIPELINE.replace('format="json"', options))
