@@ -11,6 +11,7 @@ from lakestream.sources.base import DiscoveryFilter, ReadLimit
 from lakestream.sources.files import discovery
 from lakestream.sources.files.discovery import Discovery
 from lakestream.sources.files.reader import FilesReader
+from lakestream.sources.files.replays import ReplayStore, replay_key
 
 REQUEUE = DiscoveryFilter(requeue=True)
 
@@ -135,3 +136,18 @@ def test_requeue_when_a_file_is_still_bad_tries_it_once_a_run(pipe: FilesPipe) -
     end = _commit_batch(pipe, reader, 1, end)
     reader.discover()
     assert reader.latest(end) == end
+
+
+@pytest.mark.parametrize("few", [0, 100])
+def test_replayed_file_when_looked_for_among_others_is_found(
+    pipe: FilesPipe, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    """It is in the checkpoint: no listing of the place shows it."""
+    monkeypatch.setattr(discovery, "_FEW", few)
+    (pipe.landing / "a.json").write_text('{"id": 1}\n')
+    reader = pipe.open()
+    key = replay_key("r", 0, "a.json")
+    assert isinstance(reader._landing.store, ReplayStore)
+    reader._landing.store.put(key, b'{"id": 2}\n')
+    found = reader.present({"a.json", key, replay_key("r", 1, "gone.json")})
+    assert {each.key for each in found} == {"a.json", key}

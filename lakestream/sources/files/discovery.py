@@ -21,6 +21,7 @@ from lakestream.sources.files.listing import ENTRY_FILES, candidates_of, pages
 from lakestream.sources.files.order import in_order, slices
 from lakestream.sources.files.passes import Pass, Passes
 from lakestream.sources.files.paths import PathFilter
+from lakestream.sources.files.replays import is_replay
 from lakestream.storage.pages import page_of
 
 if TYPE_CHECKING:
@@ -177,16 +178,21 @@ class Discovery:
     def find(self, keys: set[str]) -> list[Candidate]:
         """Give the present versions of some known files that this run takes.
 
-        Cost: a request each for a few; else one listing.
+        Cost: a request each for a few, and for replayed files; for others one listing.
         """
-        if len(keys) <= _FEW and self._landing.file is None:
-            found = [each for key in sorted(keys) if (each := self._look_up(key)) is not None]
-            return [each for each in found if self._takes_in_run.takes(each)]
+        is_few = len(keys) <= _FEW and self._landing.file is None
+        alone = keys if is_few else {each for each in keys if is_replay(each)}
+        looked_up = [each for key in sorted(alone) if (each := self._look_up(key)) is not None]
+        found = [each for each in looked_up if self._takes_in_run.takes(each)]
+        if alone == keys:
+            return found
 
         def chosen(page: RecordBatch) -> list[int]:
             return [at for at, key in enumerate(values(page, "path")) if key in keys]
 
-        return [each for page in self._pages(chosen, self._takes_in_run.takes) for each in page]
+        for page in self._pages(chosen, self._takes_in_run.takes):
+            found += page
+        return found
 
     def _look_up(self, key: str) -> Candidate | None:
         try:

@@ -204,14 +204,14 @@ class ReplayStore:
 
     def head(self, key: str) -> ObjectInfo:
         """Look one file up."""
-        if not _is_replay(key):
+        if not is_replay(key):
             return self._inner.head(key)
         data = self._log.get(self._path(key))
         return ObjectInfo(key, len(data), tag_of(data), None, _UNKNOWN_TIME)
 
     def get(self, info: ObjectInfo, *, start: int = 0, end: int | None = None) -> bytes:
         """Read bytes of exactly this version."""
-        if not _is_replay(info.key):
+        if not is_replay(info.key):
             return self._inner.get(info, start=start, end=end)
         data = self._log.get(self._path(info.key))
         if tag_of(data) != info.etag:
@@ -224,8 +224,8 @@ class ReplayStore:
         self, infos: Sequence[ObjectInfo], *, max_buffered_bytes: int
     ) -> Iterator[bytes | LakestreamError]:
         """Read whole files, results in order."""
-        for is_replay, some in groupby(infos, key=lambda each: _is_replay(each.key)):
-            if not is_replay:
+        for replayed, some in groupby(infos, key=lambda each: is_replay(each.key)):
+            if not replayed:
                 yield from self._inner.get_many(list(some), max_buffered_bytes=max_buffered_bytes)
                 continue
             for info in some:
@@ -251,7 +251,7 @@ def replay_key(replay: str, number: int, key: str) -> str:
 
 def landed_key(key: str) -> str:
     """Give the key of the file that landed, also of one that was replayed."""
-    if not _is_replay(key):
+    if not is_replay(key):
         return key
     return key.split("/", _PARTS_BEFORE)[_PARTS_BEFORE].removesuffix(_END)
 
@@ -261,5 +261,6 @@ def tag_of(data: bytes) -> str:
     return f'"{sha256(data).hexdigest()[:32]}"'
 
 
-def _is_replay(key: str) -> bool:
+def is_replay(key: str) -> bool:
+    """Tell whether a key is that of a replayed file, which lies in the checkpoint."""
     return key.startswith(_PREFIX)
