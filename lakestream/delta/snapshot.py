@@ -58,16 +58,20 @@ class Snapshot(msgspec.Struct, frozen=True):
     files: tuple[DataFile, ...]
 
 
-def check_table(table: DeltaTable, *, where: str) -> None:
+def check_table(
+    table: DeltaTable, *, where: str, failure: type[LakestreamError] = SourceError
+) -> None:
     """Check that a table's files can be read as they are.
 
     Raises:
         TableFeatureError: They cannot.
+        failure: Its deletion vectors cannot be looked at.
     """
     features = table.protocol().reader_features or []
     check_readable(features, dict(table.metadata().configuration), where=where)
     if "deletionVectors" in features:
-        found = table.deletion_vectors().read_all()
+        with translated(where=where, otherwise=_unlisted(failure)):
+            found = table.deletion_vectors().read_all()
         refuse_deletion_vectors(found.num_rows, where=where)
 
 
@@ -82,8 +86,8 @@ def snapshot_of(
 
     Cost: memory for one entry a file, no request beyond the handle's own.
     """
+    check_table(table, where=address.where, failure=failure)
     with translated(where=address.where, otherwise=_unlisted(failure)):
-        check_table(table, where=address.where)
         return Snapshot(
             table.version(), str(table.metadata().id), table_schema(table), _files(table)
         )

@@ -32,6 +32,7 @@ from lakestream.errors import (
     DataLossError,
     DeltaChangeError,
     SourceChangedError,
+    SourceError,
     SourceNotFoundError,
     TableFeatureError,
     UnknownOptionError,
@@ -607,6 +608,25 @@ def test_report_counts_and_outstanding_files(path: Path, opened: Open) -> None:
     )
     assert read.report.metrics["numFilesOutstanding"] == "2"
     assert reader.backlog(end).files == 2
+
+
+def test_deletion_vectors_that_cannot_be_read_are_a_coded_error(path: Path, opened: Open) -> None:
+    append(path, 1)
+    feature = ["deletionVectors"]
+    protocol = {"minReaderVersion": 3, "minWriterVersion": 7}
+    named = {"readerFeatures": feature, "writerFeatures": feature}
+    add = {"path": "x.parquet", "partitionValues": {}, "size": 1, "modificationTime": 1}
+    vector = {"storageType": "u", "pathOrInlineDv": "ab^-aqEH.-t@S}K{vb[*k^", "offset": 4}
+    vector |= {"sizeInBytes": 40, "cardinality": 2}
+    lines = [
+        {"protocol": protocol | named},
+        {"add": add | {"dataChange": True, "deletionVector": vector}},
+    ]
+    entry(path, 1).write_text("\n".join(map(json.dumps, lines)))
+    with pytest.raises(SourceError, match="cannot be listed"):
+        opened()
+    with pytest.raises(SourceError, match="cannot be listed"):
+        describe_table(str(path)).open()
 
 
 def test_deletion_vectors_are_refused(path: Path, opened: Open) -> None:
