@@ -21,7 +21,12 @@ def load_tables(target: str) -> list[StreamingTable]:
         ConfigError: There is no such module, or no such table in it.
     """
     module_name, _, table_name = target.partition(":")
-    tables = tables_of(_load_module(module_name))
+    module = _load_module(module_name)
+    # A table that is named runs, whatever is wrong with those beside it.
+    named = [each for each in _own_tables(module) if table_name in _names_of(each)]
+    if named:
+        return named[:1]
+    tables = tables_of(module)
     if not table_name:
         if not tables:
             raise ConfigError(
@@ -59,15 +64,22 @@ def tables_of(module: ModuleType) -> list[StreamingTable]:
                 add(each)
             found[table.name] = table
 
-    own = [each for each in vars(module).values() if isinstance(each, StreamingTable)]
-    for table in own:
+    for table in _own_tables(module):
         add(table)
     return list(found.values())
 
 
+def _own_tables(module: ModuleType) -> list[StreamingTable]:
+    return [each for each in vars(module).values() if isinstance(each, StreamingTable)]
+
+
+def _names_of(table: StreamingTable) -> set[str | None]:
+    return {table.name, getattr(table, "__name__", None)}
+
+
 def _find(tables: list[StreamingTable], name: str, module_name: str) -> StreamingTable:
     for table in tables:
-        if name in {table.name, getattr(table, "__name__", None)}:
+        if name in _names_of(table):
             return table
     raise ConfigError(
         f"there is no streaming table {name!r}",

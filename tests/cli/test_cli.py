@@ -129,6 +129,14 @@ def test_quarantine_when_the_mended_file_is_none_then_said_how_to_write_it() -> 
     assert "quarantine MODULE:TABLE --json" in " ".join(refused.stderr.split()).replace("│ ", "")
 
 
+def test_run_when_another_table_of_the_module_is_declared_wrong_then_it_runs() -> None:
+    typo = '@ls.streaming_table("lake/typo")\ndef typo(order):\n    return order\n'
+    Path("pipeline.py").write_text(PIPELINE + typo)
+
+    assert lakestream("run", "pipeline:orders").returncode == 0
+    assert "did you mean 'orders'" in lakestream("run", "pipeline:typo").stderr
+
+
 def test_status_when_a_module_is_given_then_all_its_tables() -> None:
     lakestream("run", "pipeline:orders")
 
