@@ -169,7 +169,24 @@ def _time_from_text(trimmed: str, target: t.SparkType, word: Word) -> str:
         # A time of no zone of its own ignores the one that is written.
         full = f"{full} || {_zone_of(plain)}"
     right = f"regexp_full_match({trimmed}, '{pattern}')"
-    return f"{word}(CASE WHEN NOT {right} THEN '' ELSE {full} END AS {duck_type(target)})"
+    found = f"{word}(CASE WHEN NOT {right} THEN '' ELSE {full} END AS {duck_type(target)})"
+    if target != t.TIMESTAMP:
+        return found
+    region = f"regexp_extract({plain}, '[A-Za-z_]+/[A-Za-z_/]+$')"
+    earlier = instant(f"timezone({region}, m_)", region)
+    first = f"list_transform([{found}], lambda m_: {earlier})[1]"
+    return f"CASE WHEN contains({plain}, '/') THEN {first} ELSE {found} END"
+
+
+def instant(local: str, zone: str) -> str:
+    """Give the SQL for the moment at which a region's clocks show a time.
+
+    A time that they show twice is the first, as in Java; the engine takes the second.
+    """
+    day = "INTERVAL 24 HOURS"
+    before = f"(timezone({zone}, {local} - {day}) + {day})"
+    shows = f"timezone({zone}, {before}) = {local}"
+    return f"(CASE WHEN {shows} THEN {before} ELSE timezone({zone}, {local}) END)"
 
 
 def _zone_of(plain: str) -> str:

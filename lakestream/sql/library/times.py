@@ -8,7 +8,7 @@ from typing import Final
 
 from lakestream.errors import UnsupportedOperationError, near_names
 from lakestream.plan import types as t
-from lakestream.sql.casts import cast, epoch_seconds
+from lakestream.sql.casts import cast, epoch_seconds, instant
 from lakestream.sql.coercion import FRACTIONS, TIMES, quote_text
 from lakestream.sql.library.registry import accept, function, simple, variadic
 from lakestream.sql.patterns import reads_all, translate_pattern
@@ -55,7 +55,7 @@ def _zoned(name: str, template: str, sign: int) -> None:
 
 
 _zoned("from_utc_timestamp", "(({0} AT TIME ZONE {1}) AT TIME ZONE 'UTC')", 1)
-_zoned("to_utc_timestamp", "(({0} AT TIME ZONE 'UTC') AT TIME ZONE {1})", -1)
+_zoned("to_utc_timestamp", instant("({0} AT TIME ZONE 'UTC')", "{1}"), -1)
 
 
 @function("timestamp_seconds", 1)
