@@ -23,6 +23,7 @@ OUT: Final = Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH)
 ERR: Final = Console(stderr=True, soft_wrap=True)
 _UNITS: Final = ("B", "KB", "MB", "GB", "TB")
 _KILO: Final = 1024
+_CAUSE: Final = re.compile(r"\bcause\b")
 _CAUSE_CHARS: Final = 500
 #: Of a longer text a table shows the beginning; JSON has it whole.
 _CELL_CHARS: Final = 1000
@@ -73,11 +74,12 @@ def human_bytes(count: float) -> str:
 def told(error: LakestreamError) -> str:
     """Give an error's message, with its cause on a line of its own where the message names it."""
     cause = error.__cause__
-    if cause is None or isinstance(cause, LakestreamError) or "the cause" not in (error.fix or ""):
+    if cause is None or isinstance(cause, LakestreamError) or not _CAUSE.search(error.fix or ""):
         return str(error)
     said = _DETAILS.split(str(cause), maxsplit=1)[0]
     text = _QUERY.sub(r"\1?...", _USER.sub("://...@", " ".join(said.split())))
-    return f"{error}\n  cause: {printable(text[:_CAUSE_CHARS])}"
+    said = f"{type(cause).__name__}: {text[:_CAUSE_CHARS]}"
+    return f"{error}\n  cause: {printable(said)}"
 
 
 def printable(text: str) -> str:

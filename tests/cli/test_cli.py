@@ -271,7 +271,9 @@ def test_cause_when_it_has_a_signed_address_then_the_signature_is_left_out() -> 
     error = SinkError("the table cannot be opened", fix="the cause says why")
     error.__cause__ = OSError("no answer of (https://u:p@a.example/lake?sv=1&sig=abc): timed out")
 
-    assert told(error).endswith("  cause: no answer of (https://...@a.example/lake?...): timed out")
+    assert told(error).endswith(
+        "  cause: OSError: no answer of (https://...@a.example/lake?...): timed out"
+    )
 
 
 @pytest.mark.parametrize(
@@ -297,6 +299,26 @@ def interrupted():
     Path("pipeline.py").write_text(PIPELINE + interrupted)
 
     assert lakestream("run", "pipeline:interrupted", *words).returncode == code
+
+
+def test_run_when_a_function_of_the_user_raises_then_told_what(tmp_path: Path) -> None:
+    raising = """
+import pyarrow as pa
+
+def divide(rows: pa.Table) -> pa.Table:
+    return 1 / 0
+
+@ls.streaming_table("lake/raising")
+def raising():
+    return ls.read_files("landing", format="json", schema="id INT").mapBatches(
+        divide, schema="id INT"
+    )
+"""
+    (tmp_path / "pipeline.py").write_text(PIPELINE + raising)
+
+    told_lines = lakestream("run", "pipeline:raising").stderr.splitlines()
+
+    assert told_lines[-1] == "  cause: ZeroDivisionError: division by zero"
 
 
 def test_run_when_nothing_is_new_then_only_that() -> None:
