@@ -22,7 +22,7 @@ from lakestream.query.definition import QueryDefinition
 from lakestream.query.micro_batch import MicroBatchExecution, new_attempt_id
 from lakestream.query.open_query import OpenQuery, open_query
 from lakestream.query.reporting import total_backlog
-from lakestream.sources.base import Backlog, ReadLimit, ReplanNeeded
+from lakestream.sources.base import Backlog, Offset, ReadLimit, ReplanNeeded, SourceReader
 from lakestream.sources.files.expiry import Expiry, total_expiry
 from lakestream.sources.files.reader import FilesReader
 from lakestream.sources.files.states import FileState, file_states, with_cleaned
@@ -140,7 +140,7 @@ def preview(definition: QueryDefinition, clock: Clock, *, rows: int) -> pa.Table
         execution.discover()
         waiting = _backlog(query, execution).files > 0
         starts = {
-            name: execution.positions[name] if waiting else reader.initial()
+            name: execution.positions[name] if waiting else _whole(reader)
             for name, reader in query.readers.items()
         }
         ends = {
@@ -185,6 +185,13 @@ def expiring_files(
     with rehearsal(definition, clock) as (query, _):
         readers = [each for each in query.readers.values() if isinstance(each, FilesReader)]
         return total_expiry(each.expiring(max_age) for each in readers)
+
+
+def _whole(reader: SourceReader) -> Offset:
+    """Give the position before all input; a vacuum may have taken files that a table had once."""
+    from lakestream.sources.delta.reader import DeltaReader
+
+    return reader.present() if isinstance(reader, DeltaReader) else reader.initial()
 
 
 def _first_rows(runner: PlanRunner, attempt: Attempt, rows: int, timestamp_ms: int) -> pa.Table:

@@ -249,6 +249,26 @@ def test_run_when_the_declaration_changed_underneath_then_refused(
         bronze.run()
 
 
+def test_preview_when_a_vacuum_took_what_was_read_then_rows_of_the_table_as_it_is(
+    tmp_path: Path,
+) -> None:
+    source = str(tmp_path / "source")
+    write_deltalake(source, pa.table({"id": [1]}))
+
+    @ls.streaming_table(str(tmp_path / "silver"))
+    def silver() -> ls.Stream:
+        return ls.read_delta(source).select("id")
+
+    silver.run()
+    write_deltalake(source, pa.table({"id": [2]}), mode="append")
+    silver.run()
+    DeltaTable(source).optimize.compact()
+    DeltaTable(source).vacuum(0, dry_run=False, enforce_retention_duration=False)
+
+    assert sorted(silver.preview(5)["id"].to_pylist()) == [1, 2]
+    assert silver.run() == []
+
+
 def test_reset_when_truncating_then_rows_are_there_once_and_old_versions_read_on(
     module: types.ModuleType,
 ) -> None:

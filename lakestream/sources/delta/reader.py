@@ -152,6 +152,10 @@ class DeltaReader:
             self._initial = self._fixed(found.text())
         return self._initial
 
+    def present(self) -> Offset:
+        """Give the offset before the whole table as it is now, whatever was read of it."""
+        return DeltaOffset(self._table_id, self._newest, in_snapshot=True).text()
+
     def _fixed(self, found: Offset) -> Offset:
         """Make the start durable: a first batch that is redone must start where it did."""
         key = f"sources/{self._context.name}/start"
