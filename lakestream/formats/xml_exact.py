@@ -111,6 +111,8 @@ class XmlPath:
                 return self._object(node, kind, tree)
             case t.Map(_, value):
                 return self._object_of_any(node, value, tree)
+            case t.STRING if not len(node):
+                return self._text(self._tree.text(node), kind)
             case t.STRING:
                 return _encode(tree.inner(node))
             case _:

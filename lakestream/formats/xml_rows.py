@@ -60,6 +60,7 @@ class RowScanner:
         self._starts: list[int] = []
         self._inner: list[tuple[int, int]] = []
         self._found: list[tuple[int, int]] = []
+        self._wanted = 0
         self._has_tag = False
         self._has_content = False
 
@@ -71,6 +72,9 @@ class RowScanner:
         """
         self._has_content = self._has_content or bool(data.strip())
         self._buffer += data
+        if len(self._buffer) < self._wanted and not last:
+            return []
+        self._wanted = 0
         self._has_tag = self._has_tag or _ANY_TAG.search(self._buffer) is not None
         while self._step(last=last):
             pass
@@ -121,6 +125,8 @@ class RowScanner:
         is_short = len(buffer) - match.start() <= MAX_RECORD_BYTES
         if not is_whole and not last and is_short and buffer.find(b"<", end) < 0:
             self._position = match.start()
+            # It is looked at again once it has doubled: the work stays linear.
+            self._wanted = min(2 * len(buffer) - match.start(), MAX_RECORD_BYTES + 1)
             return False
         self._position = end + is_whole
         if match[0].startswith(b"</"):
@@ -176,6 +182,7 @@ class RowScanner:
         self._line += self._buffer.count(b"\n", counted, base)
         self._buffer = self._buffer[base:]
         self._position -= base
+        self._wanted -= base
         self._starts = [start - base for start in self._starts]
         self._inner = [(start - base, end - base) for start, end in self._inner]
         self._found = []

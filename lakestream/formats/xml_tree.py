@@ -49,6 +49,10 @@ class TreeRules:
     def _node(self, element: Element) -> Node:
         if len(element) or (element.attrib and self._has_attributes(element)):
             return element
+        return self.text(element)
+
+    def text(self, element: Element) -> str:
+        """Give the text of an element without children."""
         return self._clean(element.text or "")
 
     def _has_attributes(self, element: Element) -> bool:

@@ -18,7 +18,7 @@ from support.volume import examples
 
 from lakestream.errors import BadRecordError, ConfigError, NewColumnsError, SchemaInferenceError
 from lakestream.formats.xml import XmlFormat
-from lakestream.formats.xml_rows import RowScanner
+from lakestream.formats.xml_rows import ATTRIBUTES, RowScanner
 from lakestream.limits import MAX_DEPTH, MAX_RECORD_BYTES
 from lakestream.plan import types as t
 
@@ -62,6 +62,8 @@ def row(a: Any, b: Any = None, rescued: str | None = None) -> Row:
         (b"<r><b>x<!-- no -->y<?no way?>z</b></r>", [row(None, "xyz")]),
         (b"<r><b>x<c>1</c>y</b></r>", [row(None, "x<c>1</c>y")]),
         (b'<r><b c="1>2">x</b></r>', [row(None, "x")]),
+        (b'<r><b c="1"> x &amp;<![CDATA[<y>]]><!-- no --> </b></r>', [row(None, "x &<y>")]),
+        (b'<r><b c="1"/></r>', [row(None, "")]),
         (b"<r><a>x</a></r>", [row(None, None, '{"a":"x"}')]),
         (b"<r><a>1.0</a></r>", [row(None, None, '{"a":"1.0"}')]),
         (b"<r><a><c>1</c></a></r>", [row(None, None, '{"a":{"c":"1"}}')]),
@@ -171,6 +173,31 @@ def test_record_when_over_the_limit_then_bad_and_the_next_is_read(
     assert rows[-1].raw == b"<r><a>1</a></r>"
     assert rows[0].line == 1
     assert rows[-1].line == 2
+
+
+class Counting:
+    """The pattern of a tag's attributes, counting the bytes that it is given."""
+
+    def __init__(self) -> None:
+        self.given = 0
+
+    def match(self, data: bytes, at: int) -> Any:
+        self.given += len(data) - at
+        return ATTRIBUTES.match(data, at)
+
+
+@pytest.mark.parametrize("begin", [b"<x><r a='", b"<x><r><b/><r a='"])
+def test_tag_when_it_comes_in_many_pieces_then_looked_at_a_few_times(
+    begin: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = Counting()
+    monkeypatch.setattr("lakestream.formats.xml_rows.ATTRIBUTES", counting)
+    scanner = RowScanner("r", any_prefix=False, where="x")
+    for piece in (begin, *[b"y" * 100] * 1_000):
+        assert scanner.feed(piece, last=False) == []
+    assert counting.given < 500_000
+    (found,) = scanner.feed(b"'/>" + b"</r>" * begin.count(b"<b/>"), last=True)
+    assert found.raw.count(b"y") == 100_000
 
 
 @pytest.mark.parametrize("noise", [b"<!--", b"<![CDATA[", b"<?", b"<x>", b"text", b"<" + b"x" * 50])
