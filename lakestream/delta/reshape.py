@@ -68,7 +68,7 @@ def _digits(text: str) -> str:
 
 def nulls(kind: t.SparkType, rows: int) -> Array:
     """Give a column of nulls."""
-    if isinstance(kind, t.Simple | t.Decimal):
+    if isinstance(kind, t.Simple | t.Decimal) and kind != t.VOID:
         return Array([None] * rows, DataType.utf8()).cast(to_arrow(kind))
     pa = import_module("pyarrow")
     return Array.from_arrow(pa.nulls(rows, _arrow_type(pa, kind)))

@@ -432,6 +432,17 @@ def test_new_nested_column_is_null_in_older_rows(path: Path, opened: Open) -> No
     ]
 
 
+def test_column_without_a_type_as_spark_keeps_it_is_null(path: Path, opened: Open) -> None:
+    append(path, 1)
+    first = entry(path, 0)
+    known = r"{\"name\":\"id\""
+    void = r"{\"name\":\"v\",\"type\":\"void\",\"nullable\":true,\"metadata\":{}},"
+    first.write_text(first.read_text().replace(known, void + known))
+    reader = opened()
+    start = reader.initial()
+    assert rows(reader, start, reader.latest(start)) == [{"v": None, "id": 1}]
+
+
 def test_dropped_column_is_refused_across_a_restart(path: Path, opened: Open) -> None:
     append(path, 1, old=["x"])
     drain(opened())
