@@ -81,7 +81,7 @@ def _stage(
     for i, each in enumerate(expectations):
         translator = resolver.translator(root, f"expectation {each.name!r}")
         held = translator.condition(parse_expression(each.sql))
-        listed.append(f"coalesce({held.sql}, false) AS e{i}")
+        listed.append(f"CASE WHEN {held.sql} THEN true ELSE false END AS e{i}")
     query = f"SELECT {', '.join(listed)} FROM ({relation.sql})"  # noqa: S608 - made of quoted names by the translator
     duck.check(query, {name: known[leaf] for leaf, name in leaves.items()})
     return Stage(query, leaves, columns, function, schema)

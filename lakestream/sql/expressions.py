@@ -66,8 +66,13 @@ class Translator:
             UnsupportedOperationError: It cannot be computed row by row, or not exactly.
             PlanError: Types do not fit.
         """
+        return self._bounded(self._translate, expression)
+
+    def _bounded(
+        self, translate: Callable[[exp.Expression], Value], expression: exp.Expression
+    ) -> Value:
         try:
-            found = self._translate(expression)
+            found = translate(expression)
         except RecursionError as error:
             raise PlanError(
                 "an expression nests too deep",
@@ -83,12 +88,33 @@ class Translator:
         return found
 
     def condition(self, expression: exp.Expression) -> Value:
-        """Give a condition's SQL.
+        """Give a condition's SQL, for a place that only asks whether it is true.
 
         Raises:
             PlanError: It is not a boolean; and as ``translate``.
         """
-        found = self.translate(expression)
+        return self._bounded(lambda node: self._truth(node)[0], expression)
+
+    def _truth(self, expression: exp.Expression) -> tuple[Value, str]:
+        """Give the SQL of "it is true" and of "it is false"; neither is true of a null."""
+        match expression:
+            case exp.Paren():
+                return self._truth(expression.this)
+            case exp.Not():
+                holds, fails = self._truth(expression.this)
+                return holds.merge(fails, t.BOOLEAN), holds.sql
+            case exp.And() | exp.Or():
+                word, other = ("AND", "OR") if isinstance(expression, exp.And) else ("OR", "AND")
+                left, not_left = self._truth(expression.this)
+                right, not_right = self._truth(expression.expression)
+                sql = f"({left.sql} {word} {right.sql})"
+                return left.merge(sql, t.BOOLEAN, right), f"({not_left} {other} {not_right})"
+            case _:
+                found = self._boolean_of(expression)
+                return found, f"(NOT {found.sql})"
+
+    def _boolean_of(self, expression: exp.Expression) -> Value:
+        found = self._translate(expression)
         if found.kind not in (t.BOOLEAN, t.VOID):
             raise PlanError(
                 f"a condition must be boolean, this is {t.type_name(found.kind)}",
@@ -178,19 +204,18 @@ class Translator:
                 return _integer(-int(inner))
         return arithmetic.negate(self._translate(node.this))
 
-    def _both(self, node: exp.Expression, word: str) -> Value:
-        left, right = self.condition(node.this), self.condition(node.expression)
-        return left.merge(f"({left.sql} {word} {right.sql})", t.BOOLEAN, right)
+    def _logic(self, node: exp.Expression) -> Value:
+        """Give AND, OR, NOT as a value, so that the left side guards the right one as in Spark.
 
-    def _and(self, node: exp.Expression) -> Value:
-        return self._both(node, "AND")
-
-    def _or(self, node: exp.Expression) -> Value:
-        return self._both(node, "OR")
-
-    def _not(self, node: exp.Expression) -> Value:
-        inner = self.condition(node.this)
-        return inner.merge(f"(NOT {inner.sql})", t.BOOLEAN)
+        The engine computes both sides of a value for each row, of a WHEN only what it needs.
+        """
+        holds, fails = self._truth(node)
+        if isinstance(node, exp.Not) and not isinstance(
+            node.this.unnest(), exp.Connector | exp.Not
+        ):
+            return holds
+        sql = f"(CASE WHEN {holds.sql} THEN true WHEN {fails} THEN false END)"
+        return holds.merge(sql, t.BOOLEAN)
 
     def _comparison(self, node: exp.Expression, operator: str) -> Value:
         left, right = self._alike([node.this, node.expression], node)
@@ -252,7 +277,7 @@ class Translator:
     def _between(self, node: exp.Expression) -> Value:
         low = exp.GTE(this=node.this.copy(), expression=node.args["low"].copy())
         high = exp.LTE(this=node.this.copy(), expression=node.args["high"].copy())
-        return self._translate(exp.And(this=low, expression=high))
+        return self._truth(exp.And(this=low, expression=high))[0]
 
     def _is(self, node: exp.Expression) -> Value:
         inner = self._translate(node.this)
@@ -469,8 +494,8 @@ _HANDLERS: Final[dict[type[exp.Expression], _Handler]] = {
     exp.Literal: Translator._literal, exp.RawString: Translator._text,
     exp.HexString: Translator._hex, exp.Boolean: Translator._boolean, exp.Null: Translator._null,
     exp.CurrentTimestamp: Translator._now, exp.CurrentDate: Translator._today,
-    exp.Paren: Translator._paren, exp.Neg: Translator._negative, exp.And: Translator._and,
-    exp.Or: Translator._or, exp.Not: Translator._not, exp.BitwiseNot: Translator._bit_not,
+    exp.Paren: Translator._paren, exp.Neg: Translator._negative, exp.And: Translator._logic,
+    exp.Or: Translator._logic, exp.Not: Translator._logic, exp.BitwiseNot: Translator._bit_not,
     exp.DPipe: Translator._concat, exp.Concat: Translator._concat, exp.In: Translator._in,
     exp.Between: Translator._between, exp.Is: Translator._is, exp.Like: Translator._like,
     exp.ILike: Translator._like, exp.Escape: Translator._like,
