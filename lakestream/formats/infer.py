@@ -26,7 +26,7 @@ from typing import Final
 
 import msgspec
 
-from lakestream.formats.json_scalars import timestamp_text
+from lakestream.formats.json_scalars import time_pattern, timestamp_text
 from lakestream.formats.schema import can_be_column
 from lakestream.limits import MAX_DEPTH
 from lakestream.plan import types as t
@@ -53,13 +53,23 @@ class InferenceRules(msgspec.Struct, frozen=True):
 
     Args:
         types: False makes every value inside structs and arrays a string.
-        timestamps: Whether text that reads as an ISO timestamp is one.
+        timestamps: Whether text that reads as a timestamp is one.
         prefers_decimal: Whether numbers with a point are decimals where that is exact.
+        timestamp_format: The pattern that such text is read by; None for ISO timestamps.
     """
 
     types: bool = True
     timestamps: bool = False
     prefers_decimal: bool = False
+    timestamp_format: str | None = None
+
+    def is_timestamp(self, text: str) -> bool:
+        """Tell whether a text is a timestamp by these rules."""
+        if not self.timestamps:
+            return False
+        if self.timestamp_format is None:
+            return timestamp_text(text) is not None
+        return time_pattern(self.timestamp_format, "timestamp_format").timestamp(text) is not None
 
 
 def kind_of(value: object, rules: InferenceRules, depth: int = 1) -> t.SparkType:
@@ -81,7 +91,7 @@ def kind_of(value: object, rules: InferenceRules, depth: int = 1) -> t.SparkType
             return _kind_of_integer(value)
         case FloatLiteral():
             return _kind_of_float(value, rules)
-        case str() if rules.timestamps and timestamp_text(value) is not None:
+        case str() if rules.is_timestamp(value):
             return t.TIMESTAMP
         case _:
             return t.STRING

@@ -213,7 +213,10 @@ class JsonFormat(msgspec.Struct, frozen=True):
 
     def _rules(self, *, types: bool = True) -> InferenceRules:
         return InferenceRules(
-            types=types, timestamps=self.infer_timestamp, prefers_decimal=self.prefers_decimal
+            types=types,
+            timestamps=self.infer_timestamp,
+            prefers_decimal=self.prefers_decimal,
+            timestamp_format=self.timestamp_format,
         )
 
     def _exact_rules(self, plan: DecodePlan) -> ExactRules:

@@ -32,7 +32,6 @@ from lakestream.plan import types as t
 
 _WALKED_FIRST: Final = 100
 _ANY: Final = msgspec.json.Decoder(Any, float_hook=FloatLiteral)
-_VALIDATOR: Final = Validator(forbid_unknown=True)
 
 
 class _Inference:
@@ -41,6 +40,8 @@ class _Inference:
     def __init__(self, rules: InferenceRules, lenient: Leniency) -> None:
         self._rules = rules
         self._lenient = lenient
+        by_pattern = frozenset((t.TIMESTAMP,) if rules.timestamp_format is not None else ())
+        self._validator = Validator(forbid_unknown=True, exact_only=by_pattern)
         self.kind: t.SparkType = t.VOID
         self._walked = 0
         self._decoder: msgspec.json.Decoder[msgspec.Struct] | None = None
@@ -125,7 +126,7 @@ class _Inference:
         self._fitting.clear()
         strict = _strict(self.kind)
         if isinstance(strict, t.Struct):
-            self._decoder = msgspec.json.Decoder(_VALIDATOR.rows(strict))
+            self._decoder = msgspec.json.Decoder(self._validator.rows(strict))
 
 
 def _strict(kind: t.SparkType) -> t.SparkType:

@@ -34,7 +34,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Final
 
@@ -60,7 +60,7 @@ from lakestream.formats.xml_encoding import DeclaredReader
 from lakestream.formats.xml_exact import DriftRules, XmlPath
 from lakestream.formats.xml_rows import RowScanner, XmlRow
 from lakestream.formats.xml_tree import TreeRules, XmlTree
-from lakestream.formats.xml_types import TypeRules, merged, struct_of
+from lakestream.formats.xml_types import VALUES, TypeRules, merged, struct_of
 from lakestream.formats.zones import zone_of
 from lakestream.plan import types as t
 
@@ -237,7 +237,13 @@ class XmlFormat:
         )
 
     def _types(self, *, types: bool) -> TypeRules:
-        return TypeRules(self._tree, self.null_value, types)
+        values = replace(
+            VALUES,
+            date_format=self.date_format,
+            timestamp_format=self.timestamp_format,
+            time_zone=self.time_zone,
+        )
+        return TypeRules(self._tree, self.null_value, types, values)
 
     def _exact_only(self) -> frozenset[t.SparkType]:
         """Give the types whose usual form is not the one that the options ask for."""

@@ -80,6 +80,14 @@ def test_inference_with_options_finds_timestamps_decimals_and_drops_empty_column
     assert inferred(empty, drop_field_if_all_null=True) == "`a` BIGINT"
 
 
+def test_inference_of_timestamps_with_a_pattern_goes_by_it() -> None:
+    ours = ['{"t":"02.01.2026 03:04"}'] * 200
+    form = {"infer_timestamp": True, "timestamp_format": "dd.MM.yyyy HH:mm"}
+    assert inferred(*ours, **form) == "`t` TIMESTAMP"
+    assert inferred(*ours, '{"t":"2026-01-02T03:04:00Z"}', **form) == "`t` STRING"
+    assert inferred('{"t":"2026-01-02T03:04:00Z"}', **form) == "`t` STRING"
+
+
 def test_inference_skips_what_is_no_record() -> None:
     lines = ["", "bad", "[1]", '{"a":1', '{"n":' + "[" * 99 + "]" * 99 + "}", '{"b":1}']
     assert inferred(*lines) == "`b` BIGINT"

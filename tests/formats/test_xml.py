@@ -282,6 +282,14 @@ def test_schema_when_types_are_not_inferred_then_strings_in_their_structure() ->
     assert t.schema_ddl(found) == "`_i` STRING, `a` ARRAY<STRING>"
 
 
+def test_schema_when_times_have_patterns_then_by_these_and_every_row_fits() -> None:
+    form = XmlFormat(row_tag="r", date_format="dd.MM.yyyy", timestamp_format="dd.MM.yyyy HH:mm")
+    data = b"<r><a>02.01.2026</a><b>02.01.2026 03:04</b><c>2026-01-02</c></r>"
+    found, _ = infer(form, data)
+    assert t.schema_ddl(found) == "`a` DATE, `b` TIMESTAMP, `c` STRING"
+    assert alone(form, data, plan_for(found))[0].counts[1] == 0
+
+
 @pytest.mark.parametrize("data", [b"", b"<x/>", b"<r><a></r>", b"<!DOCTYPE x><r/>", b"plain"])
 def test_schema_when_there_is_no_row_then_an_error(data: bytes) -> None:
     with pytest.raises(SchemaInferenceError):
