@@ -10,7 +10,7 @@ from lakestream.dagster.checks import check_results, check_specs, failed_expecta
 from lakestream.dagster.lineage import Lineage
 from lakestream.dagster.names import op_name, pool_name
 from lakestream.dagster.pools import ensure_limits
-from lakestream.dagster.table_facts import table_metadata
+from lakestream.dagster.table_facts import input_waits, table_metadata
 from lakestream.dagster.table_run import TableRun
 from lakestream.dagster.translator import LakestreamTranslator
 from lakestream.errors import ExpectationFailedError, LakestreamError, SourceNotFoundError
@@ -89,6 +89,8 @@ def _materialize(
     try:
         run.execute()
     except SourceNotFoundError as error:
+        if input_waits(table):  # what it is joined with is not there
+            raise failure(error) from error
         context.log.warning("nothing to read yet: %s", error)
     except LakestreamError as error:
         if run.batches:

@@ -13,7 +13,7 @@ from pydantic import Field
 from lakestream.dagster.assets import failure
 from lakestream.dagster.lineage import Lineage
 from lakestream.dagster.names import query_tag
-from lakestream.dagster.table_facts import table_metadata
+from lakestream.dagster.table_facts import input_waits, table_metadata
 from lakestream.dagster.table_run import TableRun
 from lakestream.dagster.translator import LakestreamTranslator
 from lakestream.errors import ConfigError, LakestreamError, SourceNotFoundError, near_names
@@ -155,6 +155,8 @@ def _backfill(
     try:
         run.execute()
     except SourceNotFoundError as error:
+        if input_waits(table):  # what it is joined with is not there
+            raise
         context.log.warning("nothing to read yet: %s", error)
     except LakestreamError:
         if run.batches:

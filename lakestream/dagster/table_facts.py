@@ -42,3 +42,11 @@ def table_metadata(
         for column, origins in table.column_lineage().items()
     }
     return found | schema_metadata(schema) | lineage_metadata(schema, sources)
+
+
+def input_waits(table: StreamingTable) -> bool:
+    """Tell whether there is input, although a run found that something is not there."""
+    try:
+        return table.discover().files > 0
+    except SourceNotFoundError:
+        return False

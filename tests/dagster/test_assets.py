@@ -131,6 +131,21 @@ def test_assets_when_the_first_has_no_table_yet_then_the_second_materializes_too
     assert metadata(result, "paid")["lakestream/rows"] == 0
 
 
+def test_asset_when_the_table_that_it_joins_is_not_there_then_it_fails_once_files_wait(
+    instance: dg.DagsterInstance, tmp_path: Path, landing: Path
+) -> None:
+    @ls.streaming_table(tmp_path / "priced")
+    def priced() -> Stream:
+        orders = ls.read_files(landing, format="json", schema="id BIGINT, price BIGINT")
+        return orders.join(ls.table(tmp_path / "prices"), "id", "left")
+
+    assert materialize(instance, priced).success
+    write(landing, "a.json", [{"id": 1, "price": 5}])
+    result = materialize(instance, priced, raise_on_error=False)
+    assert not result.success
+    assert "LS-SRC-010" in str(result.failure_data_for_node("priced"))
+
+
 def test_checks_when_rows_break_expectations_then_they_warn_with_counts(
     instance: dg.DagsterInstance, orders: StreamingTable, landing: Path
 ) -> None:
