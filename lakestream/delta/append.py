@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Final
 
 from lakestream.delta.errors import Otherwise, translated
@@ -101,12 +102,27 @@ def _conditions(table: DeltaTable) -> list[str]:
     """Name what the table holds each row to, by its columns and by CHECK constraints."""
     prefix = "delta.constraints."
     settings = table.metadata().configuration
-    fields = table.schema().fields
-    needed = [f"NOT NULL {each.name}" for each in fields if not each.nullable]
-    needed += [f"{rule} {each.name}" for each in fields for key, rule in _RULES.items()
-               if key in each.metadata]  # fmt: skip
     checks = [f"CHECK {name[len(prefix) :]}" for name in settings if name.startswith(prefix)]
-    return needed + checks
+    return [*_held(json.loads(table.schema().to_json()), ""), *checks]
+
+
+def _held(kind: object, path: str) -> Iterator[str]:
+    """Name what a type, as a table's log has it, holds its values to, at any depth."""
+    match kind:
+        case {"type": "struct", "fields": fields}:
+            for each in fields:
+                name = f"{path}{each['name']}"
+                if not each["nullable"]:
+                    yield f"NOT NULL {name}"
+                rules = each.get("metadata", {})
+                yield from (f"{rule} {name}" for key, rule in _RULES.items() if key in rules)
+                yield from _held(each["type"], f"{name}.")
+        case {"type": "array", "elementType": element}:
+            yield from _held(element, f"{path}element.")
+        case {"type": "map", "valueType": value, "valueContainsNull": may_be_null}:
+            if not may_be_null:
+                yield f"NOT NULL {path}value"
+            yield from _held(value, f"{path}value.")
 
 
 def _refused(conditions: list[str]) -> Otherwise:

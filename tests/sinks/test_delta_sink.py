@@ -394,6 +394,25 @@ def test_commit_of_rows_that_break_a_columns_rule_names_it(
         look(sink_at(path), 0).commit(stream(id=[-4711], name=["a"]), {})
 
 
+def test_commit_of_a_null_where_a_field_of_a_struct_may_not_be_names_the_field(path: Path) -> None:
+    part = pa.struct([pa.field("x", pa.int64(), nullable=False)])
+    DeltaTable.create(path, pa.schema([pa.field("s", part), pa.field("l", pa.list_(part))]))
+    nothing = pa.array([{"x": None}], pa.struct([("x", pa.int64())]))
+    whole = pa.array([[{"x": 1}]], pa.list_(nothing.type))
+
+    with pytest.raises(SinkSchemaError, match=r"NOT NULL s\.x, NOT NULL l\.element\.x"):
+        look(sink_at(path), 0).commit(stream(s=nothing, l=whole), {})
+
+
+def test_commit_of_a_map_whose_values_may_not_be_null_names_it(path: Path) -> None:
+    kind = pa.map_(pa.string(), pa.field("value", pa.int64(), nullable=False))
+    DeltaTable.create(path, pa.schema([pa.field("m", kind)]))
+    nothing = pa.array([[("k", None)]], pa.map_(pa.string(), pa.int64()))
+
+    with pytest.raises(SinkSchemaError, match=r"NOT NULL m\.value"):
+        look(sink_at(path), 0).commit(stream(m=nothing), {})
+
+
 @pytest.mark.parametrize("columns", [{"id": [1]}, {"id": [1], "name": ["a"], "more": [1]}])
 def test_commit_of_other_columns_than_a_table_has_that_maps_them_is_refused(
     path: Path, columns: dict[str, Any]
