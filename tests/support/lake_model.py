@@ -105,8 +105,9 @@ class LakeModel:
         assert states.keys() >= set(self.there())
         assert states.keys() <= self.files.keys()
         if {each.state for each in states.values()} <= {"pending"}:
-            # Nothing was ever there to infer the columns from.
-            assert not any(self.files[name].versions[-1] for name in self.there())
+            # Nothing was ever there to infer the columns from; what was found while it was empty is
+            # known so, whatever it holds now.
+            assert not any(all(self.files[name].versions) for name in self.there())
             return
         for name, told in states.items():
             file = self.files[name]
