@@ -178,14 +178,22 @@ class RecordSplitter:
         in_field = _none_of(sep, b"\r", b"\n")
         one = in_field
         if d.quote is not None:
-            quote = re.escape(d.quote.encode())
-            one = b"(?:%b|(?!%b)%b)" % (self._framed_quoted(in_field), quote, in_field)
+            opened = self._framed_opening(d.quote)
+            one = b"(?:%b|(?!%b)%b)" % (self._framed_quoted(opened, in_field), opened, in_field)
         end = rb"(?:\r\n|\n|\r|\Z)" if last else rb"(?:\r\n|\n|\r)"
         # A comment is a line, whatever quotes stand in it.
         comment = rb"%b[^\r\n]*+|" % re.escape(d.comment.encode()) if d.comment else b""
         return re.compile(b"(%b%b(?:%b%b)*+)%b" % (comment, one, re.escape(sep), one, end))
 
-    def _framed_quoted(self, in_field: bytes) -> bytes:
+    def _framed_opening(self, quote: str) -> bytes:
+        """Give the pattern of a quote that opens a field, with the white space before it."""
+        d = self.dialect
+        if not d.trim_start:
+            return re.escape(quote.encode())
+        white = b"(?:(?!%b)[\x00-\x09\x0b\x0c\x0e-\x20])*+" % re.escape(d.sep.encode())
+        return white + re.escape(quote.encode())
+
+    def _framed_quoted(self, opened: bytes, in_field: bytes) -> bytes:
         d = self.dialect
         plain = (d.quote or "").encode()
         quote = re.escape(plain)
@@ -197,9 +205,7 @@ class RecordSplitter:
                 re.escape(escape), quote, re.escape(escapes_it), re.escape(escape),
                 re.escape(escape), re.escape(escapes_it),
             )  # fmt: skip
-        white = b"(?:(?!%b)[\x00-\x09\x0b\x0c\x0e-\x20])*+" % re.escape(d.sep.encode())
-        start = white if d.trim_start else b""
-        return b"%b%b(?:%b)*+%b%b" % (start, quote, inner, quote, in_field)
+        return b"%b(?:%b)*+%b%b" % (opened, inner, quote, in_field)
 
     def split(self, record: str) -> list[str | None]:
         """Cut a record into its fields, exactly.

@@ -324,6 +324,17 @@ def test_csv_multi_line_comment_with_a_quote_is_a_line_and_no_more(step: int | N
     assert found.bad == []
 
 
+@pytest.mark.parametrize("step", [None, 1, 5, 9])
+def test_csv_multi_line_quote_behind_ignored_white_space_goes_on_in_the_next_chunk(
+    step: int | None,
+) -> None:
+    options = {"multi_line": True, "ignore_leading_white_space": True, "step": step}
+    found = read('a,b\n1, "x\n2,y"\n 3 ,z\n', "a STRING, b STRING", **options)
+    assert [(row["a"], row["b"]) for row in found.rows] == [("1", "x\n2,y"), ("3 ", "z")]
+    open_ = read('a,b\n1, "x\n2,y\n', "a STRING, b STRING", **options)
+    assert [(bad.line, bad.code) for bad in open_.bad] == [(2, "unclosed_quote")]
+
+
 def test_csv_single_line_mode_ends_records_inside_quotes() -> None:
     found = read('a,b\n"x\ny",1\n', "a STRING, b INT")
     assert [(each.line, each.code) for each in found.bad] == [(2, "unclosed_quote")]
