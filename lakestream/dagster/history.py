@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
@@ -25,13 +25,10 @@ _ACTIVE: Final = [
     DagsterRunStatus.STARTED,
     DagsterRunStatus.CANCELING,
 ]
-_ENDED: Final = [
-    DagsterRunStatus.SUCCESS,
-    DagsterRunStatus.FAILURE,
-    DagsterRunStatus.CANCELED,
-]
-#: Ended runs of a sensor that are looked at: the longest row of failures that is counted.
-_RUNS_LOOKED_AT: Final = 20
+_UNSUCCESSFUL: Final = [DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED]
+#: Runs that are looked at: several tables may fail, each a dozen times before it waits an hour.
+_RUNS_LOOKED_AT: Final = 40
+_LOOKED_BACK: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +66,59 @@ def busy_queries(instance: DagsterInstance, tables: Iterable[StreamingTable]) ->
 
 
 def ended_runs(
-    instance: DagsterInstance, sensor_name: str, step_keys: Mapping[str, str]
+    instance: DagsterInstance, sensor_name: str, keys: Mapping[str, dg.AssetKey], now: datetime
 ) -> list[EndedRun]:
-    """Give the newest runs that the sensor asked for and that are over, newest first.
+    """Give what tells who is to wait: runs of the sensor that failed, and what succeeded since.
+
+    Runs of tables that work are many, and would hide the failures of one that does not.
 
     Args:
         instance: Where the runs are.
         sensor_name: Whose.
-        step_keys: The step of each query.
+        keys: The asset of each query.
+        now: The time; a failure that nobody has to wait for any more ends the look.
 
-    Cost: one query, and one more for each run that failed.
+    Returns:
+        Newest first.
+
+    Cost: one query; while somebody may have to wait one more for each run that failed, and two
+    for each query that did.
     """
     records = instance.get_run_records(
-        filters=dg.RunsFilter(tags={SENSOR_TAG: sensor_name}, statuses=_ENDED),
+        filters=dg.RunsFilter(tags={SENSOR_TAG: sensor_name}, statuses=_UNSUCCESSFUL),
         limit=_RUNS_LOOKED_AT,
     )
-    return [_ended_run(instance, record, step_keys) for record in records]
+    recent = [each for each in records if now - _ended_at(each) < _LOOKED_BACK]
+    if not any(now - _ended_at(each) < LONGEST_WAIT for each in recent):
+        return []
+    steps = {query: op_name(key) for query, key in keys.items()}
+    found = [_ended_run(instance, each, steps) for each in recent]
+    first = min(each.ended_at for each in found)
+    for query in sorted(frozenset().union(*(each.failed for each in found)) & keys.keys()):
+        found += _successes(instance, query, keys[query], first)
+    return sorted(found, key=lambda each: each.ended_at, reverse=True)
+
+
+def _successes(
+    instance: DagsterInstance, query: str, key: dg.AssetKey, since: datetime
+) -> list[EndedRun]:
+    """Give the last runs that brought a table up to date, whoever asked for them."""
+    made = instance.fetch_materializations(
+        dg.AssetRecordsFilter(key, after_timestamp=since.timestamp()), limit=_RUNS_LOOKED_AT
+    ).records
+    if not made:
+        return []
+    # A run that failed tells of the batches before, too.
+    runs = dg.RunsFilter(
+        run_ids=[each.run_id for each in made], statuses=[DagsterRunStatus.SUCCESS]
+    )
+    succeeded = {run.run_id for run in instance.get_runs(filters=runs)}
+    only = frozenset({query})
+    return [
+        EndedRun(only, from_epoch_ms(round(each.timestamp * 1000)), only, frozenset())
+        for each in made
+        if each.run_id in succeeded
+    ]
 
 
 def _ended_run(
@@ -92,13 +126,6 @@ def _ended_run(
 ) -> EndedRun:
     run = record.dagster_run
     queries = frozenset(tagged_queries(run.tags))
-    ended_at = (
-        from_epoch_ms(round(record.end_time * 1000))
-        if record.end_time is not None
-        else record.update_timestamp
-    )
-    if run.status is DagsterRunStatus.SUCCESS:
-        return EndedRun(queries, ended_at, succeeded=queries, failed=frozenset())
     status_by_step = {
         stats.step_key: stats.status.value if stats.status else None
         for stats in instance.get_run_step_stats(run.run_id)
@@ -107,10 +134,16 @@ def _ended_run(
     failed = frozenset(q for q, status in statuses.items() if status in {"FAILURE", "IN_PROGRESS"})
     return EndedRun(
         queries,
-        ended_at,
+        _ended_at(record),
         succeeded=frozenset(q for q, status in statuses.items() if status == "SUCCESS"),
         failed=failed or queries,
     )
+
+
+def _ended_at(record: dg.RunRecord) -> datetime:
+    if record.end_time is None:
+        return record.update_timestamp
+    return from_epoch_ms(round(record.end_time * 1000))
 
 
 def waiting_until(query: str, runs: Iterable[EndedRun], *, interval: timedelta) -> datetime | None:
@@ -136,8 +169,3 @@ def waiting_until(query: str, runs: Iterable[EndedRun], *, interval: timedelta) 
     if last is None:
         return None
     return last + min(LONGEST_WAIT, interval * (1 << (failures - 1)))
-
-
-def step_keys_of(tables: Sequence[StreamingTable], keys: Sequence[dg.AssetKey]) -> dict[str, str]:
-    """Give the step that materializes each query's table."""
-    return {table.name: op_name(key) for table, key in zip(tables, keys, strict=True)}

@@ -112,9 +112,9 @@ def _look(
     pools = [pool_name(table) for table in tables]
     ensure_limits(context.instance, pools)
     free_slots_of_ended_runs(context.instance, pools)
-    keys = [lineage.key(table) for table in tables]
-    ended = history.ended_runs(context.instance, sensor_name, history.step_keys_of(tables, keys))
     now = clock.now()
+    keys = {table.name: lineage.key(table) for table in tables}
+    ended = history.ended_runs(context.instance, sensor_name, keys, now)
     until = {
         each.name: history.waiting_until(each.name, ended, interval=interval) for each in tables
     }

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import dagster as dg
@@ -13,7 +13,7 @@ import lakestream as ls
 from lakestream import Stream, StreamingTable
 from lakestream.clock import SYSTEM_CLOCK
 from lakestream.dagster import build_definitions, build_sensor
-from lakestream.dagster.history import SENSOR_TAG
+from lakestream.dagster.history import LONGEST_WAIT, SENSOR_TAG, ended_runs, waiting_until
 from lakestream.dagster.lineage import Lineage
 from lakestream.dagster.names import QUERY_TAG, pool_name
 from lakestream.dagster.sensor import Findings, round_from, skip_reason, tables_to_run
@@ -141,6 +141,60 @@ def test_tick_when_the_last_run_failed_then_it_waits_and_says_until_when(
     assert not result.run_requests
     assert result.skip_reason is not None
     assert "flaky failed and is tried again at " in str(result.skip_reason.skip_message)
+
+
+def test_tick_when_other_tables_ran_since_then_a_table_that_failed_waits_as_long(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    def fail(rows: pa.Table) -> pa.Table:
+        raise RuntimeError("asked to")
+
+    @ls.streaming_table(tmp_path / "flaky")
+    def flaky() -> Stream:
+        return ls.read_files(tmp_path / "landing/b", format="json").mapBatches(fail)
+
+    drop(tmp_path, "b")
+    job = build_definitions([flaky]).resolve_job_def("lakestream_run")
+    tags = {SENSOR_TAG: "lakestream"}
+    for _ in range(4):
+        job.execute_in_process(
+            instance=instance, tags=tags | {QUERY_TAG: "flaky"}, raise_on_error=False
+        )
+    success = dg.DagsterRunStatus.SUCCESS
+    for _ in range(50):
+        run = dg.DagsterRun(job_name="any", status=success, tags=tags | {QUERY_TAG: "a"})
+        instance.add_run(run)
+    now = SYSTEM_CLOCK.now()
+    keys = {"flaky": dg.AssetKey("flaky")}
+    interval = timedelta(seconds=30)
+    runs = ended_runs(instance, "lakestream", keys, now)
+    until = waiting_until("flaky", runs, interval=interval)
+    assert until is not None
+    assert until - runs[0].ended_at == 8 * interval
+    assert ended_runs(instance, "lakestream", keys, now + LONGEST_WAIT) == []
+
+
+def test_tick_when_a_table_succeeded_after_it_failed_then_it_waits_for_nothing(
+    instance: dg.DagsterInstance, tables: list[StreamingTable], tmp_path: Path
+) -> None:
+    def fail(rows: pa.Table) -> pa.Table:
+        if not (tmp_path / "mended").exists():
+            raise RuntimeError("asked to")
+        return rows
+
+    @ls.streaming_table(tmp_path / "flaky")
+    def flaky() -> Stream:
+        source = ls.read_files(tmp_path / "landing/b", format="json", schema="n INT")
+        return source.mapBatches(fail, schema="n INT")
+
+    drop(tmp_path, "b")
+    assert not run_what_is_asked(instance, [flaky]).success
+    assert not tick(instance, [flaky]).run_requests
+    (tmp_path / "mended").touch()
+    by_hand = build_definitions([flaky]).resolve_job_def("lakestream_run")
+    assert by_hand.execute_in_process(instance=instance).success
+    drop(tmp_path, "b", "2.json")
+    assert requested(tick(instance, [flaky])) == ["flaky"]
 
 
 def test_tick_when_the_last_run_succeeded_then_news_are_run_at_once(
