@@ -108,6 +108,10 @@ def validate(definition: QueryDefinition, clock: Clock) -> Struct:
     with rehearsal(definition, clock) as (query, execution):
         execution.check_table()
         execution.discover()
+        if not execution.has_pending:  # which was looked at when it was found
+            for name, reader in query.readers.items():
+                start = execution.positions[name]
+                reader.plan(start, reader.latest(start), _PREVIEW_LIMIT)
         schema = PlanRunner(query).compile().schema
         query.sink.check(schema)
         return schema

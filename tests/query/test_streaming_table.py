@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import types
 from pathlib import Path
@@ -18,6 +19,7 @@ from lakestream.errors import (
     EnvironmentNotSetError,
     SinkReplacedError,
     SinkRestoredError,
+    SourceChangedError,
     TableFeatureError,
     UnknownColumnError,
     UnknownOptionError,
@@ -267,6 +269,30 @@ def test_preview_when_a_vacuum_took_what_was_read_then_rows_of_the_table_as_it_i
 
     assert sorted(silver.preview(5)["id"].to_pylist()) == [1, 2]
     assert silver.run() == []
+
+
+def test_validate_when_the_source_table_was_deleted_from_or_replaced_then_as_the_next_run(
+    tmp_path: Path,
+) -> None:
+    source = str(tmp_path / "source")
+    write_deltalake(source, pa.table({"id": [1, 2]}))
+
+    @ls.streaming_table(str(tmp_path / "silver"))
+    def silver() -> ls.Stream:
+        return ls.read_delta(source).select("id")
+
+    silver.run()
+    assert silver.validate().names == ("id",)
+    DeltaTable(source).delete("id = 1")
+    for refused in (silver.validate, silver.run):
+        with pytest.raises(DeltaChangeError, match="version 1"):
+            refused()
+    write_deltalake(source, pa.table({"id": [3]}), mode="append")
+    shutil.rmtree(source)
+    write_deltalake(source, pa.table({"id": [1]}))
+    for refused in (silver.validate, silver.run):
+        with pytest.raises(SourceChangedError):
+            refused()
 
 
 def test_reset_when_truncating_then_rows_are_there_once_and_old_versions_read_on(
