@@ -27,12 +27,17 @@ def parse_duration(value: str | timedelta | float, *, option: str) -> timedelta:
     Raises:
         ConfigError: It is none of these, or negative.
     """
-    if isinstance(value, timedelta):
-        found = value
-    elif isinstance(value, int | float):
-        found = timedelta(seconds=value)
-    else:
-        found = _duration_from_text(value, option)
+    try:
+        if isinstance(value, timedelta):
+            found = value
+        elif isinstance(value, int | float):
+            found = timedelta(seconds=value)
+        else:
+            found = _duration_from_text(value, option)
+    except (OverflowError, ValueError) as error:  # infinite, no number, or beyond the calendar
+        raise ConfigError(
+            f"{option} is no duration: {value!r}", fix='write it as "10 minutes" or "1 hour"'
+        ) from error
     if found < timedelta(0):
         raise ConfigError(f"{option} is negative: {value!r}", fix="give a duration of 0 or more")
     return found

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -25,7 +26,21 @@ def test_duration_when_written_as_people_do_then_is_read(text: str, seconds: flo
     assert parse_duration(text, option="interval") == timedelta(seconds=seconds)
 
 
-@pytest.mark.parametrize("text", ["", "10", "ten seconds", "10 parsecs", "-1 s", -1])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "10",
+        "ten seconds",
+        "10 parsecs",
+        "-1 s",
+        -1,
+        math.nan,
+        math.inf,
+        1e30,
+        "9999999999 days",
+    ],
+)
 def test_duration_when_it_is_none_then_error_names_the_option(text: str) -> None:
     with pytest.raises(ConfigError, match="max_age"):
         parse_duration(text, option="max_age")
