@@ -51,18 +51,38 @@ class EndedRun:
 def busy_queries(instance: DagsterInstance, tables: Iterable[StreamingTable]) -> set[str]:
     """Give the queries that a run works on, or is queued to, whoever asked for it.
 
-    A run tells by its tag (the sensor's, a backfill's) or by its steps' pools (the button's).
+    A run tells by its tag (the sensor's, a backfill's, narrowed by what it is asked to run) or by
+    its steps' pools (the button's).
 
     Cost: one query.
     """
     pools = {pool_name(table): table.name for table in tables}
     busy: set[str] = set()
     for run in instance.get_runs(filters=dg.RunsFilter(statuses=_ACTIVE)):
-        busy |= tagged_queries(run.tags)
+        busy |= _named_queries(run)
         concurrency = run.run_op_concurrency
         held = (concurrency.all_pools or set()) if concurrency is not None else set()
         busy |= {pools[pool] for pool in held if pool in pools}
     return busy.intersection(pools.values())
+
+
+def _named_queries(run: dg.DagsterRun) -> set[str]:
+    """Give the queries of a run's tag; a backfill's tag has all, its config those it works on."""
+    tagged = tagged_queries(run.tags)
+    match run.run_config:
+        case {"ops": Mapping() as ops}:
+            chosen = [_chosen(each) for each in ops.values()]
+            return tagged.intersection(*(each for each in chosen if each))
+        case _:
+            return tagged
+
+
+def _chosen(op: object) -> list[str]:
+    match op:
+        case {"config": {"tables": list() as names}}:
+            return [each for each in names if isinstance(each, str)]
+        case _:
+            return []
 
 
 def ended_runs(

@@ -111,6 +111,26 @@ def test_tick_when_a_run_works_on_a_table_then_it_is_left_alone(
     assert requested(tick(instance, tables)) == ["b"]
 
 
+@pytest.mark.parametrize(
+    ("names", "asked_for"), [(["b"], ["a", "a2"]), (["a", "b"], None), ([], None)]
+)
+def test_tick_when_a_backfill_works_on_some_tables_then_the_others_are_run(
+    instance: dg.DagsterInstance,
+    tables: list[StreamingTable],
+    tmp_path: Path,
+    names: list[str],
+    asked_for: list[str] | None,
+) -> None:
+    drop(tmp_path, "a")
+    drop(tmp_path, "b")
+    job = build_definitions(tables).resolve_job_def("lakestream_backfill")
+    config = {"ops": {"lakestream_backfill_tables": {"config": {"tables": names}}}}
+    started = dg.DagsterRunStatus.STARTED
+    instance.create_run_for_job(job, run_config=config, status=started, tags=dict(job.tags))
+    result = tick(instance, tables)
+    assert (requested(result) if result.run_requests else None) == asked_for
+
+
 def run_what_is_asked(
     instance: dg.DagsterInstance, tables: list[StreamingTable]
 ) -> dg.ExecuteInProcessResult:
