@@ -472,7 +472,9 @@ class MicroBatchExecution:
             raise CheckpointCorruptError(
                 f"the plan of batch {entry.batch_id} names other input than when it was written",
                 where=self.query.log.uri,
-                fix="restore the checkpoint folder from a backup, or reset the table",
+                fix="if a source's options were changed since (skip_change_commits, ...), change "
+                "them back for one run, so that the batch can end; else restore the checkpoint "
+                "folder from a backup, or reset the table",
             )
         whole = OffsetEntry(
             batch_id=entry.batch_id,

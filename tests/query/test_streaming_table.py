@@ -13,6 +13,7 @@ from deltalake import DeltaTable, write_deltalake
 
 import lakestream as ls
 from lakestream.errors import (
+    CheckpointCorruptError,
     CheckpointMismatchError,
     ConfigError,
     DeltaChangeError,
@@ -293,6 +294,33 @@ def test_validate_when_the_source_table_was_deleted_from_or_replaced_then_as_the
     for refused in (silver.validate, silver.run):
         with pytest.raises(SourceChangedError):
             refused()
+
+
+def test_batch_when_cut_off_and_its_sources_options_change_then_the_error_says_so(
+    tmp_path: Path,
+) -> None:
+    source = str(tmp_path / "source")
+    write_deltalake(source, pa.table({"id": [1]}))
+
+    def silver(**options: Any) -> StreamingTable:
+        @ls.streaming_table(str(tmp_path / "silver"), name="silver")
+        def declared() -> ls.Stream:
+            return ls.read_delta(source, **options)
+
+        return declared
+
+    def cut_off(name: str) -> None:
+        if name == "sink_commit":
+            raise RuntimeError(name)
+
+    silver().run()
+    DeltaTable(source).update(updates={"id": "5"}, predicate="id = 1")
+    with watched(cut_off), pytest.raises(RuntimeError):
+        silver(ignore_changes=True).run()
+
+    with pytest.raises(CheckpointCorruptError, match="change them back"):
+        silver(skip_change_commits=True).run()
+    assert [each.num_input_rows for each in silver(ignore_changes=True).run()] == [1]
 
 
 def test_reset_when_truncating_then_rows_are_there_once_and_old_versions_read_on(
