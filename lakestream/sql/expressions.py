@@ -275,6 +275,8 @@ class Translator:
         return first.merge(f"({first.sql} IN ({listed}))", t.BOOLEAN, *rest)
 
     def _between(self, node: exp.Expression) -> Value:
+        if node.args.get("symmetric"):
+            raise self._unsupported(node)
         low = exp.GTE(this=node.this.copy(), expression=node.args["low"].copy())
         high = exp.LTE(this=node.this.copy(), expression=node.args["high"].copy())
         return self._truth(exp.And(this=low, expression=high))[0]
@@ -303,6 +305,8 @@ class Translator:
         word = "ILIKE" if isinstance(node, exp.ILike) else "LIKE"
         left = cast_value(self._translate(node.this), t.STRING)
         right = cast_value(self._translate(node.expression), t.STRING)
+        # sqlglot tells NOT LIKE by a flag, unlike every other NOT.
+        word = f"NOT {word}" if node.args.get("negate") else word
         sql = f"({left.sql} {word} {right.sql} ESCAPE {quote_text(escape)})"
         return left.merge(sql, t.BOOLEAN, right)
 

@@ -99,3 +99,25 @@ def test_logic_when_values_are_null_then_it_has_three_values(expression, truth):
     assert computed(expression, rows) == [truth(each["a"], each["b"], each["c"]) for each in rows]
     made, _ = started(lambda stream: stream.where(expression), rows)
     assert made.num_rows == sum(truth(*each.values()) is True for each in rows)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("text NOT LIKE '%x%'", [False, True, True, None]),
+        ("text NOT ILIKE '%X%'", [False, True, True, None]),
+        ("text NOT LIKE '!%' ESCAPE '!'", [True, True, True, None]),
+        ("text NOT LIKE 'x' ESCAPE '!'", [False, True, True, None]),
+        ("NOT text NOT LIKE 'x'", [True, False, False, None]),
+        ("text NOT LIKE 'x' AND text NOT LIKE '1'", [False, False, True, None]),
+        ("exists(array(text), e -> e NOT LIKE 'x')", [False, True, True, None]),
+        ("text NOT RLIKE 'x'", [False, True, True, None]),
+        ("text NOT IN ('x')", [False, True, True, None]),
+        ("text NOT BETWEEN 'x' AND 'y'", [False, True, True, None]),
+    ],
+)
+def test_not_when_it_stands_within_an_operator_then_it_is_the_opposite(expression, expected):
+    assert computed(expression, [{"text": each} for each in TEXTS]) == expected
+    made, _ = started(lambda stream: stream.where(expression), [{"text": each} for each in TEXTS])
+    kept = [text for text, holds in zip(TEXTS, expected, strict=True) if holds]
+    assert made.column("text").to_pylist() == kept
