@@ -34,6 +34,7 @@ def parse_statement(text: str, *, where: str) -> exp.Expression:
 
     Raises:
         PlanError: It is no Spark SQL, or more than one statement.
+        UnsupportedOperationError: It has a path of Databricks' into JSON.
     """
     if len(text) > _MAX_TEXT:
         raise PlanError(
@@ -51,6 +52,14 @@ def parse_statement(text: str, *, where: str) -> exp.Expression:
         raise PlanError(
             f"wanted one SQL statement, found {len(found)}", where=where, fix="give exactly one"
         )
+    for alias in found[0].find_all(exp.Alias):
+        # Else "a:b" would be column a under the name b.
+        if isinstance(alias.args.get("alias"), exp.Placeholder):
+            raise UnsupportedOperationError(
+                "a:b, a path into JSON, is not computed here",
+                where=where,
+                fix="write get_json_object(a, '$.b'), or a.b for a field of a struct",
+            )
     return found[0]
 
 

@@ -17,6 +17,7 @@ from lakestream.errors import (
     PlanError,
     QueryError,
     UnknownColumnError,
+    UnsupportedOperationError,
     UserFunctionError,
 )
 from lakestream.plan import types as t
@@ -305,3 +306,11 @@ def test_session_when_opened_twice_then_nothing_is_shared_and_no_setting_can_cha
             two.execute("SET TimeZone = 'Europe/Berlin'")
         with pytest.raises(duckdb.Error):
             two.execute("SELECT * FROM read_csv('/etc/hostname')")
+
+
+@pytest.mark.parametrize("expression", ["name:id", "id + name:id"])
+def test_expression_when_it_has_a_path_into_json_then_it_is_refused(expression):
+    with pytest.raises(UnsupportedOperationError, match="get_json_object"):
+        start(stream().selectExpr(expression))
+    with pytest.raises(UnsupportedOperationError, match="get_json_object"):
+        start(sql("SELECT id, name:id FROM s", s=stream()))
