@@ -229,10 +229,12 @@ def check_identity(definition: QueryDefinition, metadata: QueryMetadata, log: Lo
                 fix=f"{near_names(name, metadata.sources)} A query keeps its sources: use another "
                 "table, or reset this one",
             )
-        for key in sorted(before.keys() | now.keys()):
-            if before.get(key) != now.get(key):
+        # Older checkpoints have a URL's credentials in them.
+        was = {key: display(value) for key, value in before.items()}
+        for key in sorted(was.keys() | now.keys()):
+            if was.get(key) != now.get(key):
                 raise CheckpointMismatchError(
-                    f"{key} of source {name!r} was {before.get(key)!r} and is {now.get(key)!r}",
+                    f"{key} of source {name!r} was {was.get(key)!r} and is {now.get(key)!r}",
                     where=log.uri,
                     fix="change it back, or reset the table to start over with other input",
                 )

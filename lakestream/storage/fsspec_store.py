@@ -93,7 +93,8 @@ class FsspecReadStore:
         if self._is_url:
             return f"{self._uri}/{key}"
         scheme, mark, rest = self._uri.partition("://")
-        return f"{scheme}{mark}{quote(f'{rest}/{key}')}"
+        host, slash, path = f"{rest}/{key}".partition("/")
+        return f"{scheme}{mark}{quote(host, safe=':@*[]')}{slash}{quote(path)}"
 
     def list(
         self,

@@ -17,14 +17,17 @@ from support.file_servers import RunningFtp, ftp_server, http_server
 import lakestream as ls
 from lakestream.errors import (
     AccessDeniedError,
+    CheckpointMismatchError,
     ConfigError,
     ObjectChangedError,
     StorageUnavailableError,
     UnknownOptionError,
 )
+from lakestream.sources.files.description import FilesDescription
 from lakestream.storage import stores
 from lakestream.storage.location import parse_location
 from lakestream.storage.options import StorageOptions
+from lakestream.streaming_table import StreamingTable
 from lakestream.testing.store_contract import Landing, ReadStoreContract, listed
 
 PASSWORD = "s3cr3t"  # noqa: S105 - a canary
@@ -248,3 +251,60 @@ def test_options_when_they_are_another_clouds_are_refused() -> None:
             "abfss://c@one.dfs.core.windows.net/x",
             StorageOptions.of({"account_name": "two"}, where="test"),
         )
+
+
+def test_pipeline_when_the_password_in_its_url_changes_goes_on_and_keeps_neither(
+    ftp: RunningFtp, tmp_path: Path
+) -> None:
+    folder = tmp_path / "landing"
+    folder.mkdir()
+    host = f"127.0.0.1:{ftp.port}"
+
+    def bronze_of(url: str) -> StreamingTable:
+        @ls.streaming_table(tmp_path / "lake")
+        def bronze() -> ls.Stream:
+            return ls.read_files(url, format="json", metadata_column="_metadata")
+
+        return bronze
+
+    (folder / "a b.json").write_text('{"id": 1}\n')
+    bronze = bronze_of(f"ftp://lake:{PASSWORD}@{host}/landing")
+    bronze.run()
+    [row] = bronze.read().read_all().to_pylist()
+    assert row["_metadata"]["file_path"] == f"ftp://***@{host}/landing/a%20b.json"
+    metadata = tmp_path / "lake/_lakestream/metadata"
+    assert PASSWORD not in metadata.read_text()
+
+    ftp.add_user("night", "n3w")
+    assert bronze_of(f"ftp://night:n3w@{host}/landing").run() == []
+    with pytest.raises(CheckpointMismatchError) as caught:
+        bronze_of(f"ftp://night:n3w@{host}/other").run()
+    assert "n3w" not in str(caught.value)
+
+
+def test_checkpoint_when_it_has_the_password_of_a_url_goes_on_and_shows_none(
+    ftp: RunningFtp, tmp_path: Path
+) -> None:
+    url = f"ftp://lake:{PASSWORD}@127.0.0.1:{ftp.port}/landing"
+    (tmp_path / "landing").mkdir()
+    (tmp_path / "landing/a.json").write_text('{"id": 1}\n')
+
+    @ls.streaming_table(tmp_path / "lake")
+    def bronze() -> ls.Stream:
+        return ls.read_files(url, format="json")
+
+    with pytest.MonkeyPatch.context() as older:
+        kept = {"path": url, "format": "json"}
+        older.setattr(FilesDescription, "fingerprint", lambda _: kept)
+        bronze.run()
+    assert PASSWORD in (tmp_path / "lake/_lakestream/metadata").read_text()
+
+    assert bronze.run() == []
+
+    @ls.streaming_table(tmp_path / "lake", name="bronze")
+    def other() -> ls.Stream:
+        return ls.read_files(f"{url}/below", format="json")
+
+    with pytest.raises(CheckpointMismatchError) as caught:
+        other.run()
+    assert PASSWORD not in str(caught.value)

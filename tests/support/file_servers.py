@@ -52,15 +52,20 @@ class RunningFtp:
     """
 
     def __init__(self, folder: Path, password: str) -> None:
-        authorizer = DummyAuthorizer()
-        authorizer.add_user("lake", password, str(folder))
-        self._handler = type("Handler", (FTPHandler,), {"authorizer": authorizer})
+        self._folder = folder
+        self._authorizer = DummyAuthorizer()
+        self.add_user("lake", password)
+        self._handler = type("Handler", (FTPHandler,), {"authorizer": self._authorizer})
         self._server = FTPServer(("127.0.0.1", 0), self._handler)
         self.port: int = self._server.address[1]
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
         self._hung_up = threading.Event()
+
+    def add_user(self, name: str, password: str) -> None:
+        """Let another user in."""
+        self._authorizer.add_user(name, password, str(self._folder))
 
     def _serve(self) -> None:
         while not self._ended.is_set():

@@ -197,9 +197,12 @@ class FilesDescription(msgspec.Struct, frozen=True):
         return json.dumps(parts)
 
     def fingerprint(self) -> Mapping[str, str]:
-        """Give the root's URI and the format: known files are remembered relative to the root."""
+        """Give the root's URI and the format: known files are remembered relative to the root.
+
+        A checkpoint keeps it, so it shows no credentials; those may change.
+        """
         root, _ = self.split_path()
-        return {"path": parse_location(root).uri, "format": self.format.name}
+        return {"path": str(parse_location(root)), "format": self.format.name}
 
     def takes_files_of(self, table: Location) -> bool:
         """Tell whether the data files of a table at this place would be input of this source.
