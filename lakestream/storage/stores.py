@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-from lakestream.errors import ConfigError, ObjectNotFoundError, UnsafeLogStoreError
+from lakestream.errors import (
+    ConfigError,
+    LakestreamError,
+    ObjectNotFoundError,
+    UnsafeLogStoreError,
+)
 from lakestream.storage.location import (
     OBJECT_SCHEMES,
     Location,
@@ -121,8 +127,12 @@ def probe_log_store(store: LogStore) -> None:
             kept = store.get(key) == b"first"
         except ObjectNotFoundError:
             kept = False
-    finally:
-        store.delete([key])
+    except LakestreamError:
+        # Whoever may not write may not delete either, and what stopped the writing counts.
+        with suppress(LakestreamError):
+            store.delete([key])
+        raise
+    store.delete([key])
     if second or not kept:
         raise UnsafeLogStoreError(
             "the store does not honour put-if-absent: two writers would overwrite each other",

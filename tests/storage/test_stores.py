@@ -223,6 +223,20 @@ def test_probe_when_there_is_no_such_bucket_says_that(moto_server: MotoServer) -
         stores.probe_log_store(stores.open_log_store("s3://misspelt/table", options))
 
 
+def test_probe_when_writing_is_denied_says_that(azurite_server: AzuriteServer) -> None:
+    wrong = {
+        "account_name": ACCOUNT,
+        "account_key": "d3Jvbmc=",
+        "endpoint": azurite_server.endpoint,
+        "allow_http": "true",
+    }
+    options = StorageOptions.of(wrong, where="test")
+    with pytest.raises(AccessDeniedError):
+        stores.probe_log_store(
+            stores.open_log_store(f"az://{azurite_server.container}/denied", options)
+        )
+
+
 def test_read_store_when_no_library_speaks_the_scheme_says_so() -> None:
     with pytest.raises(ConfigError, match="nothing here speaks gopher://"):
         stores.open_read_store("gopher://hole/x")
