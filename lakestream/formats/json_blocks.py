@@ -26,6 +26,8 @@ BLOCK_BYTES: Final = 2**20
 _BLOCK_LINES: Final = 32_768
 #: What is kept of a record over the limit, for quarantine.
 _KEPT_OF_OVERLONG: Final = 64 * 2**10
+#: How much of an array of records is taken apart at a time.
+_ARRAY_BYTES: Final = 2**20
 BOM: Final = b"\xef\xbb\xbf"
 _RAW_ARRAY: Final = msgspec.json.Decoder(list[msgspec.Raw])
 _RAW: Final = msgspec.json.Decoder(msgspec.Raw)
@@ -270,19 +272,46 @@ def document_blocks(
         yield from _record_blocks(chunk.file, 1, records, block_bytes)
 
 
-def document_records(data: bytes, lenient: Leniency) -> list[bytes]:
+def document_records(data: bytes, lenient: Leniency) -> Iterator[bytes]:
     """Split a document into records."""
     data = data.removeprefix(BOM)
     if lenient and not _is_json(data):
         strict = lenient.strict(data)
         if strict is not None and (not strict or _is_json(strict)):
             data = strict
-    if data.lstrip()[:1] == b"[":
+    if data.lstrip()[:1] == b"[" and _is_json(data):
+        yield from _elements(data.strip())
+    elif data.strip():
+        yield data
+
+
+def _elements(array: bytes) -> Iterator[bytes]:
+    """Give the elements of an array, of which few are objects at a time.
+
+    What stands before a comma is whole elements when it is an array between brackets of its own:
+    a comma within an element leaves a bracket or a text open.
+    """
+    at, end, window = 1, len(array) - 1, _ARRAY_BYTES
+    while at < end:
+        stop = end if end - at <= window else _comma(array, at, at + window)
         try:
-            return [bytes(each) for each in _RAW_ARRAY.decode(data)]
+            found = _RAW_ARRAY.decode(b"[" + array[at:stop] + b"]") if stop > at else None
         except (msgspec.MsgspecError, RecursionError):
-            return [data]
-    return [data] if data.strip() else []
+            found = None
+        if found is None and stop < end:
+            window *= 2
+            continue
+        yield from map(bytes, [array[at:end]] if found is None else found)
+        at, window = stop + 1, _ARRAY_BYTES
+
+
+def _comma(array: bytes, start: int, end: int) -> int:
+    """Give the last comma that may stand between two elements, or -1."""
+    for mark in (b"},", b"],", b","):
+        found = array.rfind(mark, start, end)
+        if found >= 0:
+            return found + len(mark) - 1
+    return -1
 
 
 def _is_json(data: bytes) -> bool:
@@ -294,25 +323,21 @@ def _is_json(data: bytes) -> bool:
 
 
 def _record_blocks(
-    file: InputFile, first: int, records: list[bytes], block_bytes: int
+    file: InputFile, first: int, records: Iterable[bytes], block_bytes: int
 ) -> Iterator[Block]:
-    while records:
-        taken = _take_records(records, block_bytes)
-        yield _record_block(file, first, records[:taken])
-        first += taken
-        del records[:taken]
-
-
-def _take_records(records: list[bytes], block_bytes: int) -> int:
-    """Give how many records make the next block; one over the limit stands alone."""
-    if len(records[0]) > MAX_RECORD_BYTES:
-        return 1
+    """Gather records to blocks; one over the limit stands alone."""
+    taken: list[bytes] = []
     size = 0
-    for i, record in enumerate(records):
+    for record in records:
         size += len(record)
-        if i and (size > block_bytes or i >= _BLOCK_LINES or len(record) > MAX_RECORD_BYTES):
-            return i
-    return len(records)
+        is_full = size > block_bytes or len(taken) >= _BLOCK_LINES
+        if taken and (is_full or max(len(record), len(taken[0])) > MAX_RECORD_BYTES):
+            yield _record_block(file, first, taken)
+            first += len(taken)
+            taken, size = [], len(record)
+        taken.append(record)
+    if taken:
+        yield _record_block(file, first, taken)
 
 
 def _record_block(file: InputFile, first: int, records: list[bytes]) -> Block:

@@ -162,7 +162,7 @@ def _is_empty(kind: t.SparkType) -> bool:
             return kind == t.VOID
 
 
-def _records(sample: Sample, lenient: Leniency, separator: bytes | None) -> list[bytes]:
+def _records(sample: Sample, lenient: Leniency, separator: bytes | None) -> Iterable[bytes]:
     if separator is None:
         return document_records(sample.data, lenient) if sample.whole else []
     records = sample.data.removeprefix(BOM).split(separator)

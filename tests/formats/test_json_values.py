@@ -24,6 +24,7 @@ from lakestream.errors import (
 from lakestream.formats import json_blocks
 from lakestream.formats.base import FileChunk, FileOutcome, Format, Outcomes
 from lakestream.formats.json import JsonFormat
+from lakestream.formats.json_lenient import Leniency
 from lakestream.limits import MAX_COLUMNS, MAX_DEPTH
 from lakestream.plan import types as t
 
@@ -319,6 +320,35 @@ def test_document_with_multi_line_gives_its_records(document: bytes, values: lis
     assert found.bad == []
 
 
+@pytest.mark.parametrize("window", range(1, 30, 4))
+def test_document_when_taken_apart_in_pieces_gives_the_same_records(
+    window: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(json_blocks, "_ARRAY_BYTES", window)
+    values: list[Any] = [
+        {"a": "},", "b": [1, {"c": "],"}]}, {}, [], [[{}, 2], "x,"], '\\",{', 1, None,
+        {"d": {"e": [{}]}},
+    ]  # fmt: skip
+    for indent in (None, 1):
+        document = f"\ufeff {json.dumps(values, indent=indent)}\n".encode()
+        found = [*json_blocks.document_records(document, Leniency())]
+        assert [json.loads(each) for each in found] == values
+        broken = document.rstrip() + b"]"
+        assert [*json_blocks.document_records(broken, Leniency())] == [broken[3:]]
+
+
+def test_document_of_many_small_elements_is_taken_apart_a_piece_at_a_time() -> None:
+    document = b"[" + b"1," * 2**21 + b"1]"
+    tracemalloc.start()
+    try:
+        count = sum(1 for _ in json_blocks.document_records(document, Leniency()))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert count == 2**21 + 1
+    assert peak < 100 * 2**20  # all at once: 220 MB, and a file of 1 GB 50 GB
+
+
 def test_document_with_a_bad_element_gives_the_others() -> None:
     document = b'[{"a":1},\n 5, {"a":"x\\n",\n"b" : 1}]'
     found = decode(JsonFormat(multi_line=True), {"x": document}, plan_of("a INT"))
@@ -390,6 +420,7 @@ import sys
 from datetime import UTC, datetime
 from lakestream.formats.base import DecodePlan, FileChunk, FileOutcome, InputFile, Outcomes
 from lakestream.formats.json import JsonFormat
+from lakestream.formats.json_lenient import Leniency
 from lakestream.plan.types import schema_of_ddl
 from lakestream.storage.base import ObjectInfo
 file = InputFile(0, ObjectInfo("x", 1, None, None, datetime.now(UTC)), "file:///x")
