@@ -136,6 +136,7 @@ def test_credentials_when_given_by_the_options_then_taken(
     monkeypatch.setenv("STRING", f"AccountKey={KEY}")
     with pytest.raises(ConfigError, match="holds no connection string") as found:
         opened(named)
+    assert str(found.value).startswith("[LS-CONF-001] $STRING holds")
     assert KEY not in str(found.value)
     assert found.value.__cause__ is None
 

@@ -94,7 +94,7 @@ def test_check_when_the_queue_is_azures_then_its_poison_queue_is_looked_for(
     beside = ls.AzureStorageQueue(lake.queue, poison_queue=f"{lake.bucket}-poison")
     assert check(lake.landing, lake.options, beside).findings == ()
     missing = ls.AzureStorageQueue(lake.queue, poison_queue="none-of-this-name")
-    with pytest.raises(QueueRefusedError):
+    with pytest.raises(QueueRefusedError, match="its poison_queue"):
         check(lake.landing, lake.options, missing)
 
 

@@ -36,6 +36,8 @@ _LONGEST_LEASE_S: Final = 604_800
 _DELIVERIES: Final = 5
 _BUSY: Final = frozenset({408, 429})
 _REFUSING: Final = range(400, 500)
+#: Behind a queue in a message: it is not this one, but the one beside it that failed.
+_POISON: Final = ", its poison_queue"
 #: What the service says of a message that was deleted, or whose lease ended and went to another.
 _LEASE_ENDED: Final = frozenset({"MessageNotFound", "PopReceiptMismatch"})
 _NAME: Final = re.compile(r"(?=.{3,63}\Z)[a-z0-9](?:-?[a-z0-9])*")
@@ -122,7 +124,7 @@ class AzureStorageQueue(msgspec.Struct, frozen=True):
                     return QueueClient.from_connection_string(text, name or own, **client)
                 except ValueError:  # its text may show the key
                     raise ConfigError(
-                        f"${self.connection_string} holds no connection string",
+                        f"{self.connection_string} holds no connection string",
                         where=self.display,
                         fix="copy it from the storage account's access keys",
                     ) from None
@@ -185,7 +187,7 @@ class OpenedAzureQueue:
             and any(isinstance(event, Poison) for event in self.events(each))
         }
         for each in spoilt.values():
-            with self._mapped():
+            with self._mapped(_POISON):
                 self._poison.send_message(each.body.decode(errors="replace"), time_to_live=-1)
         self.acknowledge(list(spoilt.values()))
         return [each for each in messages if each.id not in spoilt]
@@ -223,7 +225,8 @@ class OpenedAzureQueue:
         """Tell what is on the queue, hidden or not. Cost: one request, and one for the poison's."""
         with self._mapped():
             count = self._client.get_queue_properties().approximate_message_count
-            if self._poison is not None:
+        if self._poison is not None:
+            with self._mapped(_POISON):
                 self._poison.get_queue_properties()
         has_poison = self._poison is not None
         return QueueFacts(
@@ -260,7 +263,7 @@ class OpenedAzureQueue:
             return [each for each in pool.map(one, messages) if each is not None]
 
     @contextmanager
-    def _mapped(self) -> Iterator[None]:
+    def _mapped(self, which: str = "") -> Iterator[None]:
         from azure.core.exceptions import AzureError, ClientAuthenticationError, HttpResponseError
 
         try:
@@ -272,26 +275,28 @@ class OpenedAzureQueue:
                 if status is None
                 else status in _REFUSING and status not in _BUSY
             )
-            raise self._failure(_code(error), is_refused=is_refused) from error
+            raise self._failure(_code(error), which, is_refused=is_refused) from error
         except AzureError as error:
             raise QueueUnavailableError(
                 f"the notification queue did not answer ({type(error).__name__})",
-                where=self._where,
+                where=self._where + which,
                 fix="files are found by listing until it does",
             ) from error
 
-    def _failure(self, code: str, *, is_refused: bool) -> QueueRefusedError | QueueUnavailableError:
+    def _failure(
+        self, code: str, which: str, *, is_refused: bool
+    ) -> QueueRefusedError | QueueUnavailableError:
         if is_refused:
             return QueueRefusedError(
                 f"the notification queue refused ({code})",
-                where=self._where,
+                where=self._where + which,
                 fix="check the queue's name and account, and that the credentials may read and"
                 " process its messages (Storage Queue Data Message Processor, and Reader for its"
                 " length)",
             )
         return QueueUnavailableError(
             f"the notification queue is busy or broken ({code})",
-            where=self._where,
+            where=self._where + which,
             fix="files are found by listing until it answers",
         )
 
