@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from lakestream.delta.errors import Otherwise, translated
 from lakestream.delta.features import check_deletable, check_writable, maps_names
-from lakestream.errors import SinkSchemaError, StorageUnavailableError
+from lakestream.errors import AccessDeniedError, SinkSchemaError, StorageUnavailableError
+from lakestream.storage.location import parse_location
 
 if TYPE_CHECKING:
     from arro3.core import RecordBatchReader
@@ -21,6 +24,8 @@ ROW_GROUP_ROWS: Final = 2**20
 DICTIONARY_BYTES: Final = 2**17
 #: What a column's metadata may hold its values to.
 _RULES: Final = {"delta.generationExpression": "GENERATED", "delta.invariants": "INVARIANT"}
+#: Not every system can ask for the effective user.
+_BY_EFFECT: Final = os.access in os.supports_effective_ids
 _OTHERWISE: Final = Otherwise(
     StorageUnavailableError,
     "the rows could not be written",
@@ -52,6 +57,7 @@ def append(
         CommitConflictError: Another writer's commit excludes this one.
         TableFeatureError: The table asks for more of its writers than appends need.
         SinkSchemaError, SinkReplacedError, StorageUnavailableError.
+        AccessDeniedError: A local disk's folder may not be written to.
 
     Delivery: whatever is raised, the commit may have happened; look at the marks again.
     Atomic: yes. Files of a commit that failed stay behind until a vacuum.
@@ -92,10 +98,30 @@ def append(
                 ),
                 commit_properties=properties,
             )
+    except StorageUnavailableError as error:
+        _check_access(table, where=where, cause=error)
+        raise
     except SinkSchemaError as error:
+        _check_access(table, where=where, cause=error)
         if conditions:
             raise error from None  # deltalake's own text shows the refused rows
         raise
+
+
+def _check_access(table: DeltaTable, *, where: str, cause: BaseException) -> None:
+    """Raise what deltalake has no class for: that a local disk denies writing."""
+    location = parse_location(table.table_uri)
+    if not location.is_local:
+        return
+    for below in ("", "/_delta_log"):
+        folder = Path(location.local_path.rstrip("/") + below)
+        is_open = os.access(folder, os.W_OK | os.X_OK, effective_ids=_BY_EFFECT)
+        if folder.is_dir() and not is_open:
+            raise AccessDeniedError(
+                "the operating system denies writing",
+                where=where + below,
+                fix="check owner and mode",
+            ) from cause
 
 
 def _conditions(table: DeltaTable) -> list[str]:

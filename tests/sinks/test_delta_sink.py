@@ -6,9 +6,11 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakestream.errors import (
+    AccessDeniedError,
     CommitConflictError,
     FencedError,
     PlanMismatchError,
@@ -721,3 +724,43 @@ def test_mark_of_another_writer_under_our_name_fences(sink: DeltaSink, path: Pat
 def test_inspection_shows_the_tables_columns(sink: DeltaSink) -> None:
     found: Struct | None = look(sink, 0).schema
     assert found == SCHEMA
+
+
+@pytest.mark.parametrize("below", ["", "_delta_log"])
+@pytest.mark.parametrize("is_held", [False, True])
+def test_commit_when_the_disk_denies_writing_says_so_and_is_no_outage(
+    below: str, *, is_held: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as root:  # unlike pytest's folders it may be opened to all
+        table = Path(root) / "orders"
+        sink = sink_at(table)
+        sink.prepare(SCHEMA)
+        if is_held:
+            DeltaTable(table).alter.add_constraint({"known": "id >= 0"})
+        first = commit(sink, 0)
+        inspection = look(sink, 1, after=first.version)
+        for folder in (Path(root), table, table / "_delta_log"):
+            folder.chmod(0o777)
+        (table / below).chmod(0o555)
+
+        with unprivileged(), pytest.raises(AccessDeniedError, match="denies writing") as caught:
+            inspection.commit(stream(id=[1], name=["n"]), {"planDigest": digest(1), "batch": 1})
+
+        assert str(table / below) in str(caught.value)
+        assert not caught.value.transient
+        (table / below).chmod(0o777)
+        commit(sink, 1, after=first.version)
+        assert [row["id"] for row in rows(table)] == [1, 0]
+
+
+@contextmanager
+def unprivileged() -> Iterator[None]:
+    """Be nobody for a while, where the tests are root's."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
