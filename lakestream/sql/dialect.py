@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, cast
 
-from sqlglot import exp, parse
+from sqlglot import TokenType, exp, parse
 from sqlglot.dialects.spark import Spark
 from sqlglot.errors import SqlglotError
 
@@ -17,6 +17,11 @@ from lakestream.sql.scope import is_stream_mark
 
 _MAX_TEXT: Final = 200_000
 _SYNTAX: Final = ("CAST", "TRY_CAST", "EXTRACT", "TRIM")
+_BITS: Final = {
+    TokenType.PIPE: exp.BitwiseOr,
+    TokenType.CARET: exp.BitwiseXor,
+    TokenType.AMP: exp.BitwiseAnd,
+}
 
 
 class _PlainSpark(Spark):
@@ -27,6 +32,43 @@ class _PlainSpark(Spark):
             for name, parser in Spark.Parser.FUNCTION_PARSERS.items()
             if name in _SYNTAX
         }
+        # As Spark, from the closest: * / %; + - ||; <<; &; ^; |; = < <=>; then IS, IN, LIKE.
+        TERM = {**Spark.Parser.TERM, TokenType.DPIPE: exp.DPipe}  # noqa: RUF012 - as above
+        BITWISE: dict[object, object] = {}  # noqa: RUF012 - as above
+
+        def _parse_bitwise(self) -> exp.Expr | None:
+            return self._bits((TokenType.PIPE, TokenType.CARET, TokenType.AMP))
+
+        def _bits(self, signs: tuple[TokenType, ...]) -> exp.Expr | None:
+            sign, *closer = signs
+            below = super()._parse_bitwise
+
+            def operand() -> exp.Expr | None:
+                return self._bits(tuple(closer)) if closer else below()
+
+            this = operand()
+            while self._match(sign):
+                this = self.expression(_BITS[sign](this=this, expression=operand()))
+            return this
+
+        def _parse_comparison(self, this: exp.Expr | None = None) -> exp.Expr | None:
+            this = this or self._parse_bitwise()
+            signs = {**self.EQUALITY, **self.COMPARISON}
+            while self._match_set(signs):
+                node = signs[self._prev.token_type]
+                this = self.expression(node(this=this, expression=self._parse_bitwise()))
+            return this
+
+        def _parse_equality(self, parse_is: bool = True) -> exp.Expr | None:  # noqa: FBT001, FBT002 - sqlglot's
+            this = self._parse_comparison()
+            if this is None or not parse_is:
+                return this
+            start = self._index
+            found: exp.Expr | None = self._parse_range(this, parse_is=True)
+            behind = self._curr.token_type if self._curr else None
+            if self._index != start and (behind in self.EQUALITY or behind in self.COMPARISON):
+                self.raise_error("brackets are needed around the condition before this")
+            return found
 
 
 def parse_statement(text: str, *, where: str) -> exp.Expression:

@@ -314,3 +314,11 @@ def test_expression_when_it_has_a_path_into_json_then_it_is_refused(expression):
         start(stream().selectExpr(expression))
     with pytest.raises(UnsupportedOperationError, match="get_json_object"):
         start(sql("SELECT id, name:id FROM s", s=stream()))
+
+
+@pytest.mark.parametrize(
+    "text", ["name IS NULL = true", "name LIKE 'a' = true", "id BETWEEN 1 AND 2 = true"]
+)
+def test_condition_when_compared_without_brackets_then_it_asks_for_them(text):
+    with pytest.raises(PlanError, match="brackets are needed"):
+        stream().filter(text)
