@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from lakestream.errors import PlanError, UnsupportedOperationError
 from lakestream.plan import types as t
@@ -30,7 +31,9 @@ simple("locate position charindex", "string string", "int", "CAST(instr({1}, {0}
 simple("locate position charindex", "string string int", "int",
        "CAST(CASE WHEN {0} IS NULL OR {1} IS NULL THEN NULL WHEN {2} < 1 OR {2} IS NULL THEN 0 "
        "ELSE coalesce(nullif(instr(substring({1}, {2}), {0}), 0) + {2} - 1, 0) END AS INTEGER)")  # fmt: skip  # noqa: E501 - one expression
-simple("left", "string int", "string", "substring({0}, 1, greatest({1}, 0))")
+# The engine's greatest() skips a null: a length that is null would be 0.
+_LENGTH: Final = "(CASE WHEN {1} < 0 THEN 0 ELSE {1} END)"
+simple("left", "string int", "string", f"substring({{0}}, 1, {_LENGTH})")
 simple("right", "string int", "string",
        "(CASE WHEN {1} <= 0 THEN left({0}, 0) ELSE right({0}, {1}) END)")  # fmt: skip
 simple("ascii", "string", "int", "CAST(CASE WHEN {0} = '' THEN 0 ELSE unicode({0}) END AS INTEGER)")
@@ -39,12 +42,11 @@ simple("sha sha1", "bytes!", "string", "sha1({0})")
 simple("translate", "string string string", "string", "translate({0}, {1}, {2})")
 simple("url_encode", "string", "string",
        "replace(replace(replace(url_encode({0}), '%20', '+'), '~', '%7E'), '%2A', '*')")  # fmt: skip  # noqa: E501 - one expression
-simple("lpad", "string int string", "string",
-       "(CASE WHEN {2} = '' THEN left({0}, {1}) ELSE lpad({0}, greatest({1}, 0), {2}) END)")  # fmt: skip  # noqa: E501 - a template
-simple("rpad", "string int string", "string",
-       "(CASE WHEN {2} = '' THEN left({0}, {1}) ELSE rpad({0}, greatest({1}, 0), {2}) END)")  # fmt: skip  # noqa: E501 - a template
-simple("lpad", "string int", "string", "lpad({0}, greatest({1}, 0), ' ')")
-simple("rpad", "string int", "string", "rpad({0}, greatest({1}, 0), ' ')")
+for _name in ("lpad", "rpad"):
+    _cut = f"left({{0}}, {_LENGTH})"
+    simple(_name, "string int string", "string",
+           f"(CASE WHEN {{2}} = '' THEN {_cut} ELSE {_name}({{0}}, {_LENGTH}, {{2}}) END)")  # fmt: skip  # noqa: E501 - a template
+    simple(_name, "string int", "string", f"{_name}({{0}}, {_LENGTH}, ' ')")
 simple("split_part", "string string int", "string",
        "(CASE WHEN {2} = 0 AND {0} IS NOT NULL AND {1} IS NOT NULL THEN error('a part from 1') "
        "WHEN {1} = '' THEN CASE WHEN abs({2}) = 1 THEN {0} ELSE left({0}, 0) END "
@@ -52,7 +54,7 @@ simple("split_part", "string string int", "string",
 simple("chr char", "bigint", "string",
        "(CASE WHEN {0} < 0 THEN '' WHEN {0} % 256 = 0 THEN chr(0) "
        "ELSE chr(CAST({0} % 256 AS INTEGER)) END)")  # fmt: skip
-simple("space", "int", "string", "repeat(' ', greatest({0}, 0))")
+simple("space", "int", "string", "repeat(' ', {0})")
 
 
 @function("substring substr", 3)
@@ -66,7 +68,9 @@ def _substring(values: Sequence[Value], where: str) -> Value:
     size = f"length({text.sql})"
     begin = f"(CASE WHEN {start.sql} > 0 THEN {start.sql} - 1 WHEN {start.sql} < 0 THEN {size} + {start.sql} ELSE 0 END)"  # noqa: E501 - one expression
     end = f"({begin} + greatest({length.sql}, 0))"
-    sql = f"substring({text.sql}, greatest({begin}, 0) + 1, greatest({end} - greatest({begin}, 0), 0))"  # noqa: E501 - one expression
+    cut = f"substring({text.sql}, greatest({begin}, 0) + 1, greatest({end} - greatest({begin}, 0), 0))"  # noqa: E501 - one expression
+    there = f"{start.sql} IS NOT NULL AND {length.sql} IS NOT NULL"
+    sql = f"(CASE WHEN {there} THEN {cut} END)"
     return Value(sql, t.STRING, origins=origins_of(values))
 
 
@@ -75,7 +79,8 @@ def _substring_from(values: Sequence[Value], where: str) -> Value:
     text, start = accept(values[0], "string", where), accept(values[1], "int", where)
     size = f"length({text.sql})"
     begin = f"(CASE WHEN {start.sql} < 0 THEN greatest({size} + {start.sql}, 0) + 1 ELSE greatest({start.sql}, 1) END)"  # noqa: E501 - one expression
-    return text.merge(f"substring({text.sql}, {begin})", t.STRING, start)
+    sql = f"(CASE WHEN {start.sql} IS NOT NULL THEN substring({text.sql}, {begin}) END)"
+    return text.merge(sql, t.STRING, start)
 
 
 @function("substring_index", 3)
@@ -96,7 +101,7 @@ def _substring_index(values: Sequence[Value], where: str) -> Value:
     behind = f"array_to_string({parts}[greatest(len({parts}) + {count.sql} + 1, 1):], {mark.sql})"
     sql = (
         f"(CASE WHEN {count.sql} = 0 OR {mark.sql} = '' THEN left({text.sql}, 0) "
-        f"WHEN {count.sql} > 0 THEN {ahead} ELSE {behind} END)"
+        f"WHEN {count.sql} > 0 THEN {ahead} WHEN {count.sql} < 0 THEN {behind} END)"
     )
     return text.merge(sql, t.STRING, mark, count)
 
