@@ -23,7 +23,7 @@ from lakestream.errors import (
     near_names,
 )
 from lakestream.plan import types as t
-from lakestream.sql import arithmetic, casts
+from lakestream.sql import arithmetic, casts, ordering
 from lakestream.sql.coercion import common_type, duck_type, quote_text
 from lakestream.sql.dialect import text_of
 from lakestream.sql.library import registry
@@ -223,7 +223,10 @@ class Translator:
             raise PlanError(
                 "maps cannot be compared", where=self.scope.where, fix="compare their entries"
             )
-        return left.merge(f"({left.sql} {operator} {right.sql})", t.BOOLEAN, right)
+        sides = [left.sql, right.sql]
+        if operator[0] in "<>" and operator != "<>":
+            sides = [ordering.order_key(each, left.kind) for each in sides]
+        return left.merge(f"({sides[0]} {operator} {sides[1]})", t.BOOLEAN, right)
 
     def _alike(self, nodes: Sequence[exp.Expression], place: exp.Expression) -> list[Value]:
         values = [self._translate(node) for node in nodes]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lakestream.errors import PlanError
 from lakestream.plan import types as t
+from lakestream.sql import ordering
 from lakestream.sql.coercion import common_type
 from lakestream.sql.library.registry import function, origins_of, simple, variadic
 from lakestream.sql.value import Value, cast_value
@@ -65,7 +66,10 @@ def _extreme(name: str) -> None:
     @variadic(name, 2)
     def build(values: Sequence[Value], where: str) -> Value:
         given = _alike(values, where)
-        sql = f"{name}({', '.join(each.sql for each in given)})"
+        listed = ", ".join(each.sql for each in given)
+        sql = f"{name}({listed})"
+        if ordering.is_nested(given[0].kind):
+            sql = ordering.extreme(f"[{listed}]", given[0].kind, largest=name == "greatest")
         return Value(sql, given[0].kind, origins=origins_of(given))
 
 

@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from lakestream.errors import PlanError
 from lakestream.plan import types as t
+from lakestream.sql import ordering
 from lakestream.sql.coercion import common_type, quote
 from lakestream.sql.library import registry
 from lakestream.sql.library.registry import Context, accept, function, origins_of, raw, variadic
@@ -127,27 +128,29 @@ def _same_array(name: str, template: str) -> None:
 
 
 _same_array("array_compact", "list_filter({0}, lambda e_: e_ IS NOT NULL)")
-_same_array("sort_array", "list_sort({0}, 'ASC', 'NULLS FIRST')")
 
 
-@function("sort_array", 2)
 def _sort_array(values: Sequence[Value], where: str) -> Value:
-    array, _ = _array(values[0], where)
-    if not isinstance(values[1].literal, bool):
+    array, element = _array(values[0], where)
+    upwards = values[1].literal if len(values) > 1 else True
+    if not isinstance(upwards, bool):
         raise PlanError("sort_array() takes a literal direction", where=where, fix="write true")
-    order = "'ASC', 'NULLS FIRST'" if values[1].literal else "'DESC', 'NULLS LAST'"
-    return array.merge(f"list_sort({array.sql}, {order})", array.kind)
+    return array.merge(ordering.sort_list(array.sql, element, upwards=upwards), array.kind)
 
 
-def _one_of(name: str, template: str) -> None:
+function("sort_array", 1)(_sort_array)
+function("sort_array", 2)(_sort_array)
+
+
+def _one_of(name: str, *, largest: bool) -> None:
     @function(name, 1)
     def build(values: Sequence[Value], where: str) -> Value:
         array, kind = _array(values[0], where)
-        return array.merge(template.format(array.sql), kind)
+        return array.merge(ordering.extreme(array.sql, kind, largest=largest), kind)
 
 
-_one_of("array_max", "list_max({0})")
-_one_of("array_min", "list_min({0})")
+_one_of("array_max", largest=True)
+_one_of("array_min", largest=False)
 
 
 @function("slice", 3)
