@@ -72,7 +72,7 @@ def _round(values: Sequence[Value], where: str) -> Value:
         raise PlanError("round() takes a literal number of places", where=where, fix="write it out")
     if value.kind in INTEGERS:
         if places >= 0:
-            return value
+            return value.merge(value.sql, value.kind)
         unit = 10 ** min(-places, 18)
         wide = f"CAST({value.sql} AS HUGEINT)"
         sql = f"CAST(sign({wide}) * ((abs({wide}) + {unit // 2}) // {unit}) * {unit} AS {duck_type(value.kind)})"  # noqa: E501 - one expression
@@ -94,8 +94,7 @@ def _round_decimal(value: Value, kind: t.Decimal, places: int) -> Value:
     scale = max(0, min(kind.scale, places))
     if places < 0:
         raise PlanError("places below zero need a whole number", fix="cast to bigint")
-    grown = 1 if scale < kind.scale else 0
-    digits = min(kind.precision - kind.scale + scale + grown, t.MAX_PRECISION)
+    digits = min(kind.precision - kind.scale + scale + 1, t.MAX_PRECISION)
     return cast_value(value, t.Decimal(max(digits, 1), scale))
 
 
