@@ -32,6 +32,7 @@ from lakestream.formats.fixed_columns import output_schema
 from lakestream.formats.infer import settled
 from lakestream.formats.lazy_pyarrow import Column, null_column, pyarrow
 from lakestream.formats.parquet_columns import Fitter, file_kind
+from lakestream.formats.read_types import retyped
 from lakestream.formats.rescue import Rescued, rescued_data
 from lakestream.formats.schema import check_limits, merge_drift
 from lakestream.plan import types as t
@@ -122,8 +123,8 @@ def damaged(uri: str, name: str) -> BadFileError:
     )
 
 
-def columns_of(schema: Column) -> t.Struct:
-    """Give the columns of a file's Arrow schema as Spark types."""
+def columns_of(schema: Iterable[Column]) -> t.Struct:
+    """Give the columns of a file's Arrow schema, or of its fields, as Spark types."""
     return t.Struct(tuple((each.name, file_kind(each.type)) for each in schema))
 
 
@@ -158,7 +159,7 @@ class FileColumns:
 
     Args:
         file: Which.
-        schema: Its columns.
+        schema: Its columns, as they are read.
         plan: What is wanted.
         outcomes: Takes rows, rescued values and drift.
 
@@ -171,6 +172,7 @@ class FileColumns:
         self, file: InputFile, schema: t.Struct, plan: DecodePlan, outcomes: Outcomes
     ) -> None:
         self._file = file
+        self._kinds = [kind for _, kind in schema.fields]
         self._plan = plan
         self._outcomes = outcomes
         self._fitter = Fitter(plan, file.uri)
@@ -214,7 +216,8 @@ class FileColumns:
             if source is None:
                 columns.append(null_column(batch.num_rows, kind))
                 continue
-            fitted = self._fitter.fit(batch.column(source), kind)
+            column = retyped(batch.column(source), self._kinds[source], kind)
+            fitted = self._fitter.fit(column, kind)
             columns.append(fitted.column)
             for row, value in fitted.rescued.items():
                 rescued.setdefault(row, {})[layout.names[source]] = value
@@ -222,7 +225,9 @@ class FileColumns:
                 self._note([(name, settled(fitted.drift))])
         if plan.rescued_column is not None:
             for stranger in layout.strangers:
-                texts = self._fitter.texts(batch.column(stranger.index))
+                column = batch.column(stranger.index)
+                kind = self._kinds[stranger.index]
+                texts = self._fitter.texts(retyped(column, kind, kind))
                 for row, text in texts.items():
                     rescued.setdefault(row, {})[stranger.name] = text
             columns.append(self._rescued_column(batch.num_rows, rescued))

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from lakestream.formats.columnar import BATCH_ROWS, OpenedFile, WholeFileFormat, columns_of
-from lakestream.formats.lazy_pyarrow import Column
+from lakestream.formats.lazy_pyarrow import Column, arrow_type
+from lakestream.formats.read_types import mapped
+from lakestream.plan import types as t
 
 #: Of a batch, by what the file says of its rows.
 _BATCH_BYTES: Final = 8 * 2**20
@@ -25,7 +27,8 @@ _CUT_BYTES: Final = 64
 class ParquetFormat(WholeFileFormat):
     """Parquet as it is, decoded by row group.
 
-    Times of legacy INT96 columns are UTC; values are never rebased between calendars.
+    Times of legacy INT96 columns, which Spark writes unless told otherwise, are instants as they
+    are there; values are never rebased between calendars.
     """
 
     title: ClassVar[str] = "Parquet"
@@ -43,7 +46,20 @@ class ParquetFormat(WholeFileFormat):
             coerce_int96_timestamp_unit="us",
             page_checksum_verification=True,
         )
-        return OpenedFile(columns_of(file.schema_arrow), _batches(file))
+        return OpenedFile(columns_of(_read_as(file)), _batches(file))
+
+
+def _read_as(file: Column) -> list[Column]:
+    """Give the fields, INT96 as instants: the library takes them for times without a zone."""
+    legacy = [file.schema.column(at).physical_type == "INT96" for at in range(len(file.schema))]
+    if not any(legacy):
+        return list(file.schema_arrow)
+    leaves, instant = iter(legacy), arrow_type(t.TIMESTAMP)
+
+    def leaf(field: Column) -> Column:
+        return instant if next(leaves) else field.type
+
+    return [each.with_type(mapped(each, leaf)) for each in file.schema_arrow]
 
 
 def _batches(file: Column) -> Iterator[Column]:

@@ -115,3 +115,55 @@ def test_orc_damaged_anywhere_fails_as_a_file_or_reads(seed: int) -> None:
     """The library is C++: a child shows that no bytes end the process."""
     ending = run_forked(lambda: read_damaged(seed), kill_after_s=120)
     assert (ending.code, ending.output) == (0, "read")
+
+
+def spark_orc() -> bytes:
+    """Give a file as Spark writes it: a time without a zone is a marked integer."""
+    micros = 1_767_323_045_000_001
+
+    def marked(name: str, kind: str) -> Any:
+        return pa.field(name, pa.int64(), metadata={"spark.sql.catalyst.type": kind})
+
+    schema = pa.schema(
+        [
+            marked("at", "timestamp_ntz"),
+            marked("n", "bigint"),
+            pa.field("s", pa.struct([marked("at", "timestamp_ntz"), pa.field("n", pa.int64())])),
+            pa.field("l", pa.list_(marked("item", "timestamp_ntz"))),
+            pa.field("m", pa.map_(pa.string(), marked("value", "timestamp_ntz"))),
+            pa.field("i", pa.struct([pa.field("at", pa.timestamp("us"))])),
+        ]
+    )
+    row = {
+        "at": micros, "n": micros, "s": {"at": micros, "n": 7}, "l": [micros, None],
+        "m": [("k", micros)], "i": {"at": dt.datetime(2026, 1, 2)},
+    }  # fmt: skip
+    out = io.BytesIO()
+    orc.write_table(pa.Table.from_pylist([row, {}], schema), out)
+    return out.getvalue()
+
+
+def test_orc_of_spark_has_its_times_without_a_zone() -> None:
+    schema = OrcFormat().infer([sample_of(spark_orc())], infer_types=True)
+    assert schema_ddl(schema).replace("`", "") == (
+        "at TIMESTAMP_NTZ, n BIGINT, s STRUCT<at: TIMESTAMP_NTZ, n: BIGINT>,"
+        " l ARRAY<TIMESTAMP_NTZ>, m MAP<STRING, TIMESTAMP_NTZ>, i STRUCT<at: TIMESTAMP>"
+    )
+    found = decode(OrcFormat(), {"a": spark_orc()}, plan_of(schema))
+    at = dt.datetime(2026, 1, 2, 3, 4, 5, 1)
+    assert found.rows[0] == {
+        "at": at, "n": 1_767_323_045_000_001, "s": {"at": at, "n": 7}, "l": [at, None],
+        "m": [("k", at)], "i": {"at": dt.datetime(2026, 1, 2, tzinfo=dt.UTC)},
+        "_rescued_data": None,
+    }  # fmt: skip
+    assert set(found.rows[1].values()) == {None}
+
+
+def test_orc_of_spark_fits_a_table_that_has_its_times_as_integers() -> None:
+    wished = "at BIGINT, s STRUCT<n: BIGINT>"
+    found = decode(OrcFormat(), {"a": spark_orc()}, plan_of(wished, unknown="evolve"))
+    assert found.rows[0]["at"] == 1_767_323_045_000_001
+    assert schema_ddl(found.outcomes.drift or plan_of("x INT").schema).replace("`", "") == (
+        "n BIGINT, l ARRAY<TIMESTAMP_NTZ>, m MAP<STRING, TIMESTAMP_NTZ>,"
+        " i STRUCT<at: TIMESTAMP>, s STRUCT<at: TIMESTAMP_NTZ>"
+    )

@@ -286,6 +286,44 @@ def test_parquet_int96_of_far_years_is_exact() -> None:
     assert values(found, "v") == [far]
 
 
+@pytest.mark.parametrize(
+    ("wanted", "zone"),
+    [("TIMESTAMP", dt.UTC), ("TIMESTAMP_NTZ", None)],
+)
+def test_parquet_int96_is_an_instant_and_fits_a_table_without_zones(
+    wanted: str, zone: dt.tzinfo | None
+) -> None:
+    moment = dt.datetime(2026, 1, 2, 3, 4, 5, 678)
+    naive = pa.timestamp("us")
+    columns = {
+        "wide": pa.array([[{"x": 1, "y": 2}]], pa.large_list(pa.struct({"x": "i8", "y": "i8"}))),
+        "v": pa.array([moment], naive),
+        "s": pa.array([{"n": 1, "l": [moment, None], "m": [("k", moment)]}],
+                      pa.struct({"n": "i8", "l": pa.list_(naive), "m": pa.map_("string", naive)})),
+    }  # fmt: skip
+    raw = parquet(columns, use_deprecated_int96_timestamps=True)
+    schema = ParquetFormat().infer([sample_of(raw)], infer_types=True)
+    assert schema_ddl(schema).replace("`", "") == (
+        "wide ARRAY<STRUCT<x: BIGINT, y: BIGINT>>, v TIMESTAMP,"
+        " s STRUCT<n: BIGINT, l: ARRAY<TIMESTAMP>, m: MAP<STRING, TIMESTAMP>>"
+    )
+    wished = schema_ddl(schema).replace("TIMESTAMP", wanted)
+    found = decode(ParquetFormat(), {"a": raw}, plan_of(wished))
+    at = moment.replace(tzinfo=zone)
+    assert found.rows == [{
+        "wide": [{"x": 1, "y": 2}], "v": at, "s": {"n": 1, "l": [at, None], "m": [("k", at)]},
+        "_rescued_data": None,
+    }]  # fmt: skip
+
+
+def test_parquet_int96_of_a_new_nested_field_is_an_instant() -> None:
+    kind = pa.struct({"n": pa.int64(), "at": pa.timestamp("us")})
+    columns = {"s": pa.array([{"n": 1, "at": dt.datetime(2026, 1, 2)}], kind)}
+    raw = parquet(columns, use_deprecated_int96_timestamps=True)
+    found = decode(ParquetFormat(), {"a": raw}, plan_of("s STRUCT<n: BIGINT>", unknown="evolve"))
+    assert found.outcomes.drift == schema_of_ddl("s STRUCT<at: TIMESTAMP>")
+
+
 def test_parquet_times_and_long_decimals_read_as_text() -> None:
     columns = {"t": pa.array([dt.time(1, 2, 3)]), "n": pa.array([None], pa.null())}
     schema = ParquetFormat().infer([sample_of(parquet(columns))], infer_types=True)
