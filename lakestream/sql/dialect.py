@@ -35,6 +35,8 @@ class _PlainSpark(Spark):
         # As Spark, from the closest: * / %; + - ||; <<; &; ^; |; = < <=>; then IS, IN, LIKE.
         TERM = {**Spark.Parser.TERM, TokenType.DPIPE: exp.DPipe}  # noqa: RUF012 - as above
         BITWISE: dict[object, object] = {}  # noqa: RUF012 - as above
+        # Else array(a, b)[0] would be array(0).
+        ARRAY_CONSTRUCTORS: dict[object, object] = {}  # noqa: RUF012 - as above
 
         def _parse_bitwise(self) -> exp.Expr | None:
             return self._bits((TokenType.PIPE, TokenType.CARET, TokenType.AMP))

@@ -322,3 +322,31 @@ def test_expression_when_it_has_a_path_into_json_then_it_is_refused(expression):
 def test_condition_when_compared_without_brackets_then_it_asks_for_them(text):
     with pytest.raises(PlanError, match="brackets are needed"):
         stream().filter(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("id = 1 IS NULL", False),
+        ("id > 0 IN (false)", True),
+        ("4 | 1 & 2", 4),
+        ("1 | 2 ^ 3", 1),
+        ("'1' || 1 + 2", 13),
+        ("NOT id = 7 IS NULL", True),
+        ("array(id, 5)[1]", 5),
+        ("left('abc', CAST(NULL AS INT))", None),
+        ("lpad('abc', -2, '')", ""),
+        ("substring('abc', CAST(name AS INT), 2)", None),
+        ("substring_index('a.b', '.', CAST(name AS INT))", None),
+        ("space(CAST(NULL AS INT))", None),
+        ("array(1, NULL) < array(1, 2)", True),
+        ("greatest(array(1, NULL), array(1, 2))", [1, 2]),
+        ("sort_array(array(array(2), array(NULL)))", [[None], [2]]),
+        ("array_min(array(array(2), array(CAST(NULL AS INT))))", [None]),
+        ("struct(CAST(NULL AS INT) AS a) < struct(1 AS a)", True),
+    ],
+)
+def test_combination_when_computed_then_it_is_what_spark_gives(text, value):
+    _, run = start(stream().filter("id = 0").selectExpr(f"{text} AS r"))
+
+    assert pa.table(run.stream).column("r").to_pylist() == [value]
