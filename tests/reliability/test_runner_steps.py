@@ -15,6 +15,7 @@ from support.fault_pipeline import Pipeline, Runner
 
 from lakestream.checkpoint import epochs
 from lakestream.errors import (
+    CheckpointCorruptError,
     CheckpointMismatchError,
     CommitConflictError,
     FencedError,
@@ -214,6 +215,23 @@ def test_recover_when_the_query_was_reset_then_the_elder_run_is_fenced_and_nothi
 
     pipeline.table.run()
     pipeline.assert_exactly_once()
+
+
+@pytest.mark.parametrize("overtaken", [True, False], ids=["overtaken", "alone"])
+def test_recover_when_the_logs_do_not_fit_then_it_is_damage_only_to_the_newest_run(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch, *, overtaken: bool
+) -> None:
+    runner = Runner(pipeline)
+    runner.lines.claim()
+    if overtaken:
+        Runner(pipeline).lines.claim()
+
+    def torn() -> tuple[int, int]:
+        raise CheckpointCorruptError("the newest plan is 7 and the newest commit is 2")
+
+    monkeypatch.setattr(runner.lines, "_read_logs", torn)
+    with pytest.raises(FencedError if overtaken else CheckpointCorruptError):
+        runner.lines.recover()
 
 
 def test_discover_when_the_query_was_reset_then_the_elder_run_writes_nothing_behind_it(
