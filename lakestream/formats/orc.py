@@ -28,11 +28,10 @@ class OrcFormat(WholeFileFormat):
 
     def opened(self, source: Column) -> OpenedFile:
         """Open a file."""
-        from pyarrow import orc
+        from lakestream.formats.orc_process import Stripes
 
-        file = orc.ORCFile(source)
-        stripes = (file.read_stripe(number) for number in range(file.nstripes))
-        return OpenedFile(_columns(file.schema), stripes)
+        stripes = Stripes(source)
+        return OpenedFile(_columns(stripes.schema), stripes)
 
 
 def _columns(schema: Column) -> t.Struct:

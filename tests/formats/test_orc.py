@@ -15,7 +15,8 @@ from pyarrow import orc
 from support.forked import run_forked
 from support.format_runs import chunks_of, decode, plan_of, sample_of
 
-from lakestream.errors import BadFileError, SchemaInferenceError
+from lakestream.errors import BadFileError, SchemaInferenceError, StorageUnavailableError
+from lakestream.formats import orc_process
 from lakestream.formats.base import FileOutcome, Outcomes
 from lakestream.formats.orc import OrcFormat
 from lakestream.plan.types import schema_ddl
@@ -86,10 +87,13 @@ def test_orc_time_that_the_library_cannot_give_fails_its_file_and_no_other() -> 
     assert isinstance(found.outcomes.files[0].failure, BadFileError)
 
 
+ROWS = 200
 SOUND = [
-    orc_file(table(200), compression=each, stripe_size=4096)
+    orc_file(table(ROWS), compression=each, stripe_size=4096)
     for each in ("uncompressed", "zlib", "snappy", "zstd", "lz4")
 ]
+#: Of its damaged files one ends the process that decodes it: a text of nearly 2^64 bytes.
+CRASHING_SEED = 504_548
 PLAN = plan_of(OrcFormat().infer([sample_of(SOUND[0])], infer_types=True))
 
 
@@ -115,6 +119,54 @@ def test_orc_damaged_anywhere_fails_as_a_file_or_reads(seed: int) -> None:
     """The library is C++: a child shows that no bytes end the process."""
     ending = run_forked(lambda: read_damaged(seed), kill_after_s=120)
     assert (ending.code, ending.output) == (0, "read")
+
+
+@pytest.fixture
+def idle() -> list[orc_process.OrcProcess]:
+    """The children that wait for a file: none yet."""
+    orc_process._end_all()
+    return orc_process._IDLE
+
+
+def test_orc_files_are_decoded_by_one_process(idle: list[orc_process.OrcProcess]) -> None:
+    found = decode(OrcFormat(), {str(each): SOUND[0] for each in range(5)}, PLAN)
+
+    assert len(found.rows) == 5 * ROWS
+    assert len(idle) == 1
+
+
+def test_orc_over_which_the_library_crashes_fails_as_a_file(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When this goes red a newer pyarrow may have made the process needless."""
+    told: list[str] = []
+    real = orc_process.OrcProcess._ended
+
+    def noted(process: orc_process.OrcProcess) -> Exception:
+        told.append(str(error := real(process)))
+        return error
+
+    monkeypatch.setattr(orc_process.OrcProcess, "_ended", noted)
+
+    assert read_damaged(CRASHING_SEED) == "read"
+
+    assert told == ["the ORC library crashed (SIGSEGV)"]
+    assert len(decode(OrcFormat(), {"a": SOUND[0]}, PLAN).rows) == ROWS
+
+
+def test_orc_when_its_process_is_ended_by_others_then_no_file_is_blamed(
+    idle: list[orc_process.OrcProcess],
+) -> None:
+    decode(OrcFormat(), {"a": SOUND[0]}, PLAN)
+    (process,) = idle
+    stripes = orc_process.Stripes(pa.BufferReader(SOUND[0]))
+    process._child.kill()
+
+    with pytest.raises(StorageUnavailableError) as caught:
+        next(stripes)
+
+    assert caught.value.transient
+    assert len(decode(OrcFormat(), {"a": SOUND[0]}, PLAN).rows) == ROWS
 
 
 def spark_orc() -> bytes:
