@@ -109,7 +109,7 @@ class RecordSplitter:
             self._quoted = re.compile(f"{quote}((?:{inner})*+){quote}", re.DOTALL)
             self._escaped = re.compile(escaped)
         record = self._plain_record("*+")
-        self._plain_block = re.compile(record + b"(?:\n" + record + b")*+")
+        self._plain_block = re.compile(record + b"(?:(?>\n" + record + b"))*+")
 
     def is_record(self, line: bytes) -> bool:
         """Tell a record from a blank or commented line."""
@@ -183,14 +183,14 @@ class RecordSplitter:
         end = rb"(?:\r\n|\n|\r|\Z)" if last else rb"(?:\r\n|\n|\r)"
         # A comment is a line, whatever quotes stand in it.
         comment = rb"%b[^\r\n]*+|" % re.escape(d.comment.encode()) if d.comment else b""
-        return re.compile(b"(%b%b(?:%b%b)*+)%b" % (comment, one, re.escape(sep), one, end))
+        return re.compile(b"(%b%b(?:(?>%b%b))*+)%b" % (comment, one, re.escape(sep), one, end))
 
     def _framed_opening(self, quote: str) -> bytes:
         """Give the pattern of a quote that opens a field, with the white space before it."""
         d = self.dialect
         if not d.trim_start:
             return re.escape(quote.encode())
-        white = b"(?:(?!%b)[\x00-\x09\x0b\x0c\x0e-\x20])*+" % re.escape(d.sep.encode())
+        white = b"(?:(?>(?!%b)[\x00-\x09\x0b\x0c\x0e-\x20]))*+" % re.escape(d.sep.encode())
         return white + re.escape(quote.encode())
 
     def _framed_quoted(self, opened: bytes, in_field: bytes) -> bytes:

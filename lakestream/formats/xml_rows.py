@@ -14,8 +14,9 @@ from typing import Final
 from lakestream.errors import BadFileError
 from lakestream.limits import MAX_DEPTH, MAX_RECORD_BYTES
 
-#: What stands between a tag's name and its end; "<" never does.
-ATTRIBUTES: Final = re.compile(rb"""(?:[^"'<>]++|"[^"<]*+"|'[^'<]*+')*+""")
+#: What stands between a tag's name and its end; "<" never does. Before 3.11.5 Python goes on from
+#: where the last round of "(?:...)*+" failed (gh-106052); "(?>...)" in it goes back before it.
+ATTRIBUTES: Final = re.compile(rb"""(?:(?>[^"'<>]++|"[^"<]*+"|'[^'<]*+'))*+""")
 _ENDS: Final = {b"<!--": b"-->", b"<![CDATA[": b"]]>", b"<?": b"?>"}
 #: Bytes of a tag's name, with its prefix.
 _MAX_NAME: Final = 2**12
